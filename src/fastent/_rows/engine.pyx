@@ -1,0 +1,356 @@
+"""The row engine: from a plan's arrays and integers to kernel calls, in parallel over outputs or pieces of long rows.
+
+Pieces are cut at fixed places and joined as a fixed tree, so the bits of a result do not depend on the number of workers.
+Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
+"""
+
+from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport int64_t, uintptr_t
+from libc.string cimport memset
+
+from fastent import _openmp
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        ROWS_MAX_DIMS, ROWS_TILE, ROWS_SEGMENT_INNER, ROWS_SEGMENT_OUTER, ROWS_PHASES
+        ROWS_FLOAT64, ROWS_FLOAT32, ROWS_FLOAT16, ROWS_BFLOAT16
+        ROWS_INT8, ROWS_INT16, ROWS_INT32, ROWS_INT64, ROWS_UINT8, ROWS_UINT16, ROWS_UINT32, ROWS_UINT64
+        ROWS_ENTROPY, ROWS_GINI, ROWS_SQUARES, ROWS_RENYI, ROWS_SUPPORT, ROWS_MIN_ENTROPY, ROWS_CROSS_ENTROPY
+        ROWS_KL, ROWS_LOG_RATIO, ROWS_JEFFREYS, ROWS_JS, ROWS_JS_WEIGHTED, ROWS_HELLINGER, ROWS_TOTAL_VARIATION
+        ROWS_RENYI_DIVERGENCE
+        ROWS_AS_IT_IS, ROWS_EXP, ROWS_LOG, ROWS_SQRT, ROWS_ONE_MINUS, ROWS_LESS_ONE, ROWS_TSALLIS
+        ROWS_INFORMATION, ROWS_BINARY_ENTROPY, ROWS_BINARY_CROSS_ENTROPY, ROWS_ENTR, ROWS_REL_ENTR, ROWS_KL_DIV
+
+    ctypedef struct rows_operand:
+        char *data
+        int dtype
+        int swapped
+        int64_t batch_strides[ROWS_MAX_DIMS]
+        int64_t reduce_strides[ROWS_MAX_DIMS]
+
+    ctypedef struct rows_job:
+        rows_operand p, q, where, out
+        int batch_dims, reduce_dims
+        int64_t batch_shape[ROWS_MAX_DIMS]
+        int64_t reduce_shape[ROWS_MAX_DIMS]
+        int64_t length
+        int lanes_are_outputs
+        int tile_width
+        int measure
+        int grade
+        int normalize
+        int finish
+        double order, weight, divisor, bound
+
+    ctypedef struct rows_table:
+        const char *isa
+        void reduce(const rows_job *, int64_t, int64_t, void *) noexcept nogil
+        int phase_runs(const rows_job *, int) noexcept nogil
+        void segment(const rows_job *, int64_t, int64_t, int, const void *, void *, void *) noexcept nogil
+        int fold(const rows_job *, int64_t, int64_t, int, const void *, void *, void *) noexcept nogil
+        void map(const rows_job *, int64_t, int64_t, void *) noexcept nogil
+        int64_t scratch_bytes(const rows_job *) noexcept nogil
+        int64_t block_count(const rows_job *) noexcept nogil
+        int64_t tile_node_bytes(const rows_job *) noexcept nogil
+
+cdef extern from "tables.h" nogil:
+    enum:
+        ROWS_MAX_TABLES
+    int rows_tables(const rows_table **)
+
+# The one place where C's numbers get names in Python.
+MEASURES = {
+    "entropy": ROWS_ENTROPY, "gini": ROWS_GINI, "squares": ROWS_SQUARES, "renyi": ROWS_RENYI, "support": ROWS_SUPPORT,
+    "min_entropy": ROWS_MIN_ENTROPY, "cross_entropy": ROWS_CROSS_ENTROPY, "kl": ROWS_KL, "log_ratio": ROWS_LOG_RATIO,
+    "jeffreys": ROWS_JEFFREYS, "js": ROWS_JS, "js_weighted": ROWS_JS_WEIGHTED, "hellinger": ROWS_HELLINGER,
+    "total_variation": ROWS_TOTAL_VARIATION, "renyi_divergence": ROWS_RENYI_DIVERGENCE,
+}
+FINISHES = {
+    "as_it_is": ROWS_AS_IT_IS, "exp": ROWS_EXP, "log": ROWS_LOG, "sqrt": ROWS_SQRT, "one_minus": ROWS_ONE_MINUS,
+    "less_one": ROWS_LESS_ONE,
+    "tsallis": ROWS_TSALLIS,
+}
+ELEMENTS = {
+    "information": ROWS_INFORMATION, "binary_entropy": ROWS_BINARY_ENTROPY,
+    "binary_cross_entropy": ROWS_BINARY_CROSS_ENTROPY, "entr": ROWS_ENTR, "rel_entr": ROWS_REL_ENTR,
+    "kl_div": ROWS_KL_DIV,
+}
+DTYPES = {
+    "float64": ROWS_FLOAT64, "float32": ROWS_FLOAT32, "float16": ROWS_FLOAT16, "bfloat16": ROWS_BFLOAT16,
+    "int8": ROWS_INT8, "int16": ROWS_INT16, "int32": ROWS_INT32, "int64": ROWS_INT64,
+    "uint8": ROWS_UINT8, "uint16": ROWS_UINT16, "uint32": ROWS_UINT32, "uint64": ROWS_UINT64, "bool": ROWS_UINT8,
+}
+
+cdef enum:
+    SLICE = 1 << 24  # entries per worker between looks at Ctrl-C: 10 to 150 ms
+    CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
+
+cdef const rows_table *tables[ROWS_MAX_TABLES]
+cdef int table_count = rows_tables(tables)
+cdef const rows_table *active = tables[table_count - 1]
+
+
+def isas():
+    """Names of the instruction sets that can be used here, lowest first."""
+    return tuple([tables[i].isa.decode() for i in range(table_count)])
+
+
+def isa():
+    """The instruction set in use."""
+    return active.isa.decode()
+
+
+def use_isa(str name):
+    """Compute with the kernels of one instruction set from now on."""
+    global active
+    for i in range(table_count):
+        if tables[i].isa.decode() == name:
+            active = tables[i]
+            return
+    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef int fill_operand(rows_operand *operand, Py_buffer *view, tuple spec, int flags) except -1:
+    """`spec`: array, dtype code, bytes swapped, batch strides, reduce strides."""
+    array, code, swapped, batch_strides, reduce_strides = spec
+    PyObject_GetBuffer(array, view, flags)
+    operand.data = <char *>view.buf
+    operand.dtype = code
+    operand.swapped = swapped
+    for d, stride in enumerate(batch_strides):
+        operand.batch_strides[d] = stride
+    for d, stride in enumerate(reduce_strides):
+        operand.reduce_strides[d] = stride
+    return 0
+
+
+cdef class _Buffers:
+    """The buffers of a call's arrays, held while it runs."""
+    cdef Py_buffer views[4]
+    cdef int held
+
+    cdef int fill(self, rows_operand *operand, tuple spec, bint writable=False) except -1:
+        fill_operand(operand, &self.views[self.held], spec, PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
+        self.held += 1
+        return 0
+
+    def __dealloc__(self):
+        for i in range(self.held):
+            PyBuffer_Release(&self.views[i])
+
+
+cdef class _Scratch:
+    """Memory of a call, aligned for vectors."""
+    cdef void *memory
+    cdef char *aligned
+
+    def __cinit__(self, int64_t size):
+        self.memory = PyMem_RawMalloc(<size_t>(size + 64))
+        if self.memory == NULL:
+            raise MemoryError
+        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+
+cdef inline int64_t piece(int64_t total, int64_t number, int64_t count) noexcept nogil:
+    """Where piece `number` of `count` begins."""
+    return total // count * number + min(total % count, number)
+
+
+cdef int run_units(const rows_job *job, int64_t units, int64_t unit_entries, int workers, bint mapping) except -1:
+    """Tiles, or pieces of lines: slice by slice, each shared out among the workers."""
+    cdef const rows_table *table = active
+    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63, chunks, first, count, i
+    cdef int64_t slice_units = max(1, SLICE * workers // max(1, unit_entries))
+    cdef _Scratch scratch = _Scratch(stride * workers)
+    cdef char *memory = scratch.aligned
+    for first in range(0, units, slice_units):
+        count = min(slice_units, units - first)
+        chunks = min(count, workers * CHUNKS) if workers > 1 else 1
+        with nogil:
+            if workers > 1:
+                for i in prange(chunks, num_threads=workers, schedule="dynamic", chunksize=1):
+                    run_piece(table, job, first + piece(count, i, chunks), first + piece(count, i + 1, chunks),
+                              memory + stride * threadid(), mapping)
+            else:
+                run_piece(table, job, first, first + count, memory, mapping)
+        if first + count < units:
+            PyErr_CheckSignals()
+    return 0
+
+
+cdef inline void run_piece(const rows_table *table, const rows_job *job, int64_t begin, int64_t end, void *scratch,
+                           bint mapping) noexcept nogil:
+    if mapping:
+        table.map(job, begin, end, scratch)
+    else:
+        table.reduce(job, begin, end, scratch)
+
+
+cdef int run_segments(const rows_job *job, int64_t tiles, int64_t segment_entries, int workers) except -1:
+    """Few long rows: all segments of a tile in parallel, phase by phase, then their fold."""
+    cdef const rows_table *table = active
+    cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
+    cdef int64_t segments = ceil_div(table.block_count(job), segment_blocks), node = table.tile_node_bytes(job)
+    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63, slice_segments = max(workers, SLICE * workers // segment_entries)
+    cdef int64_t tile, first, last, i
+    cdef int phase, done
+    cdef _Scratch scratch = _Scratch(stride * workers), nodes = _Scratch(node * (segments + 1))
+    cdef char *memory = scratch.aligned
+    cdef char *totals = nodes.aligned
+    cdef char *parts = totals + node
+    for tile in range(tiles):
+        done = 1
+        for phase in range(ROWS_PHASES):
+            if not table.phase_runs(job, phase):
+                continue
+            for first in range(0, segments, slice_segments):
+                last = min(first + slice_segments, segments)
+                with nogil:
+                    for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                        table.segment(job, tile, i, phase, totals, parts + node * i, memory + stride * threadid())
+                PyErr_CheckSignals()
+            with nogil:
+                done = table.fold(job, tile, segments, phase, parts, totals, memory)
+        if not done:
+            run_tile(table, job, tile, memory)
+    return 0
+
+
+cdef int run_tile(const rows_table *table, const rows_job *job, int64_t tile, void *scratch) except -1:
+    with nogil:
+        table.reduce(job, tile, tile + 1, scratch)
+    return 0
+
+
+cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
+    cdef int64_t along = job.batch_shape[job.batch_dims - 1], lines = outputs // along, tiles, width = ROWS_TILE
+    cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
+    if workers > 1 and not job.lanes_are_outputs:
+        width = min(width, max(1, outputs // (workers * CHUNKS)))
+    job.tile_width = <int>width
+    tiles = lines * ceil_div(along, width)
+    if workers > 1 and tiles < 4 * workers and active.block_count(job) > segment_blocks:
+        if not job.lanes_are_outputs:
+            job.tile_width = 1
+            tiles = outputs
+        return run_segments(job, tiles, segment_blocks * ceil_div(job.length * min(width, along), active.block_count(job)), workers)
+    return run_units(job, tiles, job.length * min(width, along), workers, False)
+
+
+def reduce(tuple codes, tuple numbers, tuple batch_shape, tuple reduce_shape, bint outer, tuple p, q, where, tuple out,
+           int workers):
+    """Reduce every row of a plan. codes: measure, grade, normalize, finish; numbers: order, weight, divisor, bound."""
+    cdef rows_job job
+    cdef _Buffers buffers = _Buffers()
+    cdef int64_t outputs = 1
+    memset(&job, 0, sizeof(job))
+    job.measure, job.grade, job.normalize, job.finish = codes
+    job.order, job.weight, job.divisor, job.bound = numbers
+    fill_shapes(&job, batch_shape, reduce_shape)
+    job.lanes_are_outputs = outer
+    buffers.fill(&job.p, p)
+    if q is not None:
+        buffers.fill(&job.q, q)
+    if where is not None:
+        buffers.fill(&job.where, where)
+    buffers.fill(&job.out, out, True)
+    for n in batch_shape:
+        outputs *= n
+    run_shared(&job, outputs, workers, False)
+
+
+cdef int fill_shapes(rows_job *job, tuple batch_shape, tuple reduce_shape) except -1:
+    job.batch_dims = <int>len(batch_shape)
+    job.reduce_dims = <int>len(reduce_shape)
+    job.length = 1
+    for d, n in enumerate(batch_shape):
+        job.batch_shape[d] = n
+    for d, n in enumerate(reduce_shape):
+        job.reduce_shape[d] = n
+        job.length *= n
+    return 0
+
+
+cdef int run_shared(rows_job *job, int64_t outputs, int workers, bint mapping) except -1:
+    """One parallel region at a time: whoever comes second computes serially."""
+    cdef bint region = workers > 1 and _openmp.enter()
+    if not region:
+        workers = 1
+    try:
+        if mapping:
+            run_units(job, outputs * active.block_count(job), min(job.length, 2048), workers, True)
+        else:
+            run(job, outputs, workers)
+    finally:
+        if region:
+            _openmp.leave()
+    return 0
+
+
+def map_lines(int function, double divisor, tuple batch_shape, int64_t length, tuple p, q, where, tuple out, int workers):
+    """Apply a function to every element of a plan."""
+    cdef rows_job job
+    cdef _Buffers buffers = _Buffers()
+    cdef int64_t outputs = 1
+    memset(&job, 0, sizeof(job))
+    job.measure = function
+    job.divisor = divisor
+    job.tile_width = 1
+    fill_shapes(&job, batch_shape, (length,))
+    buffers.fill(&job.p, p)
+    if q is not None:
+        buffers.fill(&job.q, q)
+    if where is not None:
+        buffers.fill(&job.where, where)
+    buffers.fill(&job.out, out, True)
+    for n in batch_shape:
+        outputs *= n
+    run_shared(&job, outputs, workers, True)
+
+
+def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
+    """One contiguous row, the call with the least overhead: returns the value as a float."""
+    cdef rows_job job
+    cdef Py_buffer p_view, q_view
+    cdef double value = 0
+    cdef _Scratch scratch
+    job.measure, job.grade, job.normalize, job.finish = codes
+    job.order, job.weight, job.divisor, job.bound = numbers
+    PyObject_GetBuffer(p, &p_view, PyBUF_FULL_RO)
+    job.p.data = <char *>p_view.buf
+    job.p.dtype = job.q.dtype = dtype
+    job.p.swapped = job.q.swapped = 0
+    job.length = job.reduce_shape[0] = p_view.shape[0]
+    job.p.reduce_strides[0] = job.q.reduce_strides[0] = p_view.strides[0]
+    PyBuffer_Release(&p_view)  # the caller's reference keeps the memory
+    job.q.data = NULL
+    if q is not None:
+        PyObject_GetBuffer(q, &q_view, PyBUF_FULL_RO)
+        job.q.data = <char *>q_view.buf
+        PyBuffer_Release(&q_view)
+    job.where.data = NULL
+    job.out.data = <char *>&value
+    job.out.dtype = ROWS_FLOAT64
+    job.batch_dims = job.reduce_dims = 1
+    job.batch_shape[0] = 1
+    job.p.batch_strides[0] = job.q.batch_strides[0] = job.where.batch_strides[0] = job.out.batch_strides[0] = 0
+    job.lanes_are_outputs = job.length < SHORT_ROW
+    job.tile_width = ROWS_TILE
+    scratch = _Scratch(active.scratch_bytes(&job))
+    active.reduce(&job, 0, 1, scratch.aligned)
+    return value
+
+
+SHORT_ROW_LENGTH = SHORT_ROW
+cdef enum:
+    SHORT_ROW = 32  # shorter rows are computed side by side, lane by lane

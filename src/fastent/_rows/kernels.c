@@ -1,0 +1,615 @@
+/* The row kernels: two loop shapes that share one loop.
+ *
+ * inner  lanes are consecutive entries of one row, reduced across lanes at the end of a block
+ * outer  lanes are different outputs; entries of one output lie ROWS_TILE_ROW apart in a packed tile
+ *
+ * Both walk a `span`: vectors at a stride, in cache, first for the sums, then for the terms. Rows longer than a block are
+ * cut at fixed places; the parts are joined as a binary tree over the block numbers, so the bits depend neither on who
+ * computes which part nor on how many rows there are.
+ *
+ * A row whose sum leaves [2^-960, 2^1000) is done again with its entries scaled by a power of two; what is still outside
+ * then is invalid.
+ */
+#include "kernels.h"
+#include "load.h"
+#include "terms.h"
+#include "map.h"
+
+#define UNROLL 4 /* vectors in flight, to hide the latency of the polynomials */
+#define REGULAR_LOW 0x1p-960
+#define REGULAR_HIGH 0x1p1000
+#define TILE_VECTORS (ROWS_TILE / VL)
+
+struct span {
+    const double *x, *y;
+    int64_t stride; /* doubles between vectors */
+    int64_t count;  /* whole vectors */
+    int64_t tail;   /* entries of one more, partly filled vector */
+};
+
+/* Workspace of one thread. */
+struct workspace {
+    double *x, *y, *mask;
+    struct loader loader;
+    struct node *levels; /* nodes that wait for their sibling, one tile of nodes per level of the tree */
+    struct node *part;   /* one tile of nodes under construction */
+    double scale_p[ROWS_TILE], scale_q[ROWS_TILE];
+};
+
+/* ---- one span ---- */
+
+INLINE vd span_vector(const double *data, const struct span *span, int64_t i) {
+    return i < span->count ? vload(data + i * span->stride) : vload_part(data + i * span->stride, span->tail);
+}
+
+INLINE vd span_minimum(const double *data, const struct span *span) {
+    vd low = vset(INF);
+    for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
+        low = vmin(span_vector(data, span, i), low);
+    return low;
+}
+
+/* Sum and largest entry; NaN for the sum where an entry is negative. */
+INLINE void span_sum(const double *data, const struct span *span, int want_top, int horizontal, vd *sum_out, vd *top_out) {
+    vd sum = vset(0), other = vset(0), top = vset(0);
+    vi signs = vset_bits(0);
+    int64_t i = 0;
+    for (; i + UNROLL <= span->count; i += UNROLL) {
+        const double *at = data + i * span->stride;
+        vd v0 = vload(at), v1 = vload(at + span->stride), v2 = vload(at + 2 * span->stride), v3 = vload(at + 3 * span->stride);
+        /* pairs first and two sums in turn: the chain of roundings is an eighth as long */
+        vd next = other + ((v0 + v1) + (v2 + v3));
+        other = sum;
+        sum = next;
+        signs |= (vbits(v0) | vbits(v1)) | (vbits(v2) | vbits(v3));
+        if (want_top)
+            top = vmax(vmax(vmax(v0, v1), vmax(v2, v3)), top);
+    }
+    for (; i < span->count + (span->tail > 0); i++) {
+        vd v = span_vector(data, span, i);
+        sum += v;
+        signs |= vbits(v);
+        if (want_top)
+            top = vmax(v, top);
+    }
+    vd total = sum + other;
+    /* the sign bit as a double's: anything below zero, or a harmless -0.0 */
+    if (vany(vlt(vfrom_bits((signs & vset_bits(UINT64_C(1) << 63)) | vset_bits(ONE_BITS)), vset(0))))
+        total = vselect(vlt(span_minimum(data, span), vset(0)), vset(NOT_A_NUMBER), total);
+    *sum_out = horizontal ? vset(vsum(total)) : total;
+    *top_out = horizontal && want_top ? vset(vtop(top)) : top;
+}
+
+INLINE void span_statistics(int measure, int normalize, const struct span *span, int horizontal, struct node *n) {
+    int which = normalize || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? top_operand(measure) : 3;
+    vd q_top = vset(0);
+    span_sum(span->x, span, which & 1, horizontal, &n->p, &n->top);
+    n->q = vset(0);
+    if (is_binary(measure)) {
+        span_sum(span->y, span, which & 2, horizontal, &n->q, &q_top);
+        n->top = vmax(n->top, q_top);
+    }
+    n->reference = n->value = n->second = n->rest = vset(0);
+}
+
+/* Sum without the dropped entry, and (for cross-entropy) the other operand's entry at its place. */
+INLINE void span_rest(int measure, const struct span *span, vd drop, struct node *n) {
+    const double *data = measure == ROWS_CROSS_ENTROPY ? span->y : span->x;
+    for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
+        vd v = span_vector(data, span, i);
+        vm dropped = veq(v, drop);
+        n->rest += vselect(dropped, vset(0), v);
+        if (measure == ROWS_CROSS_ENTROPY)
+            n->second += vselect(dropped, span_vector(span->x, span, i), vset(0));
+    }
+}
+
+INLINE struct terms span_term(int measure, int grade, int dropping, const struct span *span, int64_t i, int partly,
+                              const struct scale *s) {
+    vd y = vset(0);
+    vd x = partly ? vload_part(span->x + i * span->stride, span->tail) : vload(span->x + i * span->stride);
+    if (is_binary(measure))
+        y = partly ? vload_part(span->y + i * span->stride, span->tail) : vload(span->y + i * span->stride);
+    struct terms t = term(measure, grade, x, y, s);
+    if (dropping)
+        t.value = vselect(veq(measure == ROWS_CROSS_ENTROPY ? y : x, s->drop), vset(0), t.value);
+    return t;
+}
+
+INLINE void span_terms(int measure, int grade, int dropping, const struct span *span, const struct scale *s, struct node *n) {
+    vd sum = n->value, other = vset(0), second = n->second;
+    int64_t i = 0;
+    if (!has_second(measure)) {
+        for (; i + UNROLL <= span->count; i += UNROLL) {
+            vd t[UNROLL];
+            for (int u = 0; u < UNROLL; u++)
+                t[u] = span_term(measure, grade, dropping, span, i + u, 0, s).value;
+            vd next = other + ((t[0] + t[1]) + (t[2] + t[3]));
+            other = sum;
+            sum = next;
+        }
+    }
+    for (; i < span->count + (span->tail > 0); i++) {
+        struct terms t = span_term(measure, grade, dropping, span, i, i == span->count, s);
+        sum += t.value;
+        second += t.second;
+    }
+    n->value = sum + other;
+    n->second = second;
+}
+
+INLINE void node_across(struct node *n) {
+    n->value = vset(vsum(n->value));
+    n->second = vset(vsum(n->second));
+    n->rest = vset(vsum(n->rest));
+}
+
+/* One phase over one span. Statistics and terms run back to back when `totals` is NULL: the span is the whole row, or the
+ * measure can finish it alone. */
+INLINE void span_node(int measure, int grade, int phase, const rows_job *job, const struct span *span, int horizontal,
+                      const struct node *totals, struct node *n) {
+    int alone = totals == NULL;
+    if (alone || phase == ROWS_STATISTICS)
+        span_statistics(measure, job->normalize, span, horizontal, n);
+    else
+        n->p = n->q = n->top = n->reference = n->value = n->second = n->rest = vset(0);
+    if (!alone && phase == ROWS_STATISTICS)
+        return;
+    const struct node *whole = alone ? n : totals;
+    struct scale s = make_scale(whole, measure, job);
+    if (measure == ROWS_RENYI_DIVERGENCE && (alone || phase == ROWS_RATIO)) {
+        vd top = vset(-INF);
+        for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
+            top = vmax(ratio_term(span_vector(span->x, span, i), span_vector(span->y, span, i), &s), top);
+        n->reference = s.reference = horizontal ? vset(vtop(top)) : top;
+    }
+    if (!alone && phase == ROWS_RATIO)
+        return;
+    /* Renyi and min-entropy need the rest, too, but drop nothing */
+    vd drop = s.drop;
+    if (job->normalize && (measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY))
+        drop = vselect(vlt(vset(0.5) * whole->p, whole->top), whole->top, drop);
+    if (top_operand(measure) && vany(vlt(vset(0), drop))) {
+        span_rest(measure, span, drop, n);
+        span_terms(measure, grade, 1, span, &s, n);
+    } else {
+        span_terms(measure, grade, 0, span, &s, n);
+    }
+    if (horizontal)
+        node_across(n);
+    if (alone)
+        n->value = obeys_chain_rule(measure, job->normalize) || is_local(measure, job->normalize)
+                       ? measure_value(measure, n, &s, job->normalize)
+                       : n->value;
+}
+
+/* ---- joining parts of a row ---- */
+
+INLINE void join(int measure, int chain, struct node *into, const struct node *later) {
+    struct node both = *into;
+    both.p = into->p + later->p;
+    both.q = into->q + later->q;
+    both.top = vmax(into->top, later->top);
+    both.reference = vmax(into->reference, later->reference);
+    if (chain) {
+        vd zero = vset(0);
+        vd earlier_part = vselect(vlt(zero, into->p), into->p / both.p * into->value, zero);
+        vd later_part = vselect(vlt(zero, later->p), later->p / both.p * later->value, zero);
+        both.value = earlier_part + later_part + two_point_value(measure, into, later, &both);
+        both.value = vselect(veq(both.p, zero), zero, both.value);
+    } else {
+        both.value = into->value + later->value;
+        both.second = into->second + later->second;
+        both.rest = into->rest + later->rest;
+    }
+    *into = both;
+}
+
+/* A binary counter over part numbers: after part i, as many joins as i+1 has trailing zeros. */
+struct tree {
+    struct node *levels;
+    int depth, vectors, measure, chain;
+};
+
+INLINE void tree_join_top(struct tree *tree) {
+    struct node *into = tree->levels + (tree->depth - 2) * tree->vectors;
+    for (int v = 0; v < tree->vectors; v++)
+        join(tree->measure, tree->chain, into + v, into + tree->vectors + v);
+    tree->depth--;
+}
+
+INLINE void tree_add(struct tree *tree, const struct node *part, int64_t number) {
+    memcpy(tree->levels + tree->depth++ * tree->vectors, part, sizeof(struct node) * (size_t)tree->vectors);
+    for (int64_t n = number + 1; n % 2 == 0; n /= 2)
+        tree_join_top(tree);
+}
+
+INLINE const struct node *tree_total(struct tree *tree) {
+    while (tree->depth > 1)
+        tree_join_top(tree);
+    return tree->levels;
+}
+
+/* ---- one tile ---- */
+
+struct tile {
+    int64_t p, q, where, out; /* byte offsets of its first output */
+    int64_t width;
+    int vectors; /* of nodes */
+};
+
+static struct tile find_tile(const rows_job *job, int64_t index) {
+    int last = job->batch_dims - 1;
+    int64_t along = job->batch_shape[last];
+    int64_t tiles = (along + job->tile_width - 1) / job->tile_width;
+    int64_t start = index % tiles * job->tile_width, rest = index / tiles;
+    struct tile t = {0};
+    t.width = along - start < job->tile_width ? along - start : job->tile_width;
+    t.vectors = job->lanes_are_outputs ? (int)((t.width + VL - 1) / VL) : 1;
+    t.p = start * job->p.batch_strides[last];
+    t.q = start * job->q.batch_strides[last];
+    t.where = start * job->where.batch_strides[last];
+    t.out = start * job->out.batch_strides[last];
+    for (int d = last - 1; d >= 0; d--) {
+        int64_t position = rest % job->batch_shape[d];
+        rest /= job->batch_shape[d];
+        t.p += position * job->p.batch_strides[d];
+        t.q += position * job->q.batch_strides[d];
+        t.where += position * job->where.batch_strides[d];
+        t.out += position * job->out.batch_strides[d];
+    }
+    return t;
+}
+
+INLINE int64_t block_length(const rows_job *job) { return job->lanes_are_outputs ? ROWS_OUTER_BLOCK : ROWS_INNER_BLOCK; }
+
+/* The nodes of one block: of one row (inner), or of all outputs of a tile (outer). */
+INLINE void block_nodes(int measure, int grade, int phase, const rows_job *job, const struct tile *t, int64_t block,
+                        const double *scale_p, const double *scale_q, const struct node *totals, struct node *nodes,
+                        struct workspace *w) {
+    int64_t start = block * block_length(job);
+    int64_t n = job->length - start < block_length(job) ? job->length - start : block_length(job);
+    struct span span = {0};
+    if (!job->lanes_are_outputs) {
+        span.x = load_row(job, &job->p, t->p, t->where, start, n, scale_p ? *scale_p : 1, w->x, &w->loader, &span.tail);
+        int64_t tail = span.tail;
+        if (is_binary(measure)) {
+            span.y = load_row(job, &job->q, t->q, t->where, start, n, scale_q ? *scale_q : 1, w->y, &w->loader, &tail);
+            if (tail != span.tail) { /* one was padded, the other not: load the tail of both as partial vectors */
+                span.tail = n % VL;
+            }
+        }
+        span.stride = VL;
+        span.count = span.tail ? n / VL : (n + VL - 1) / VL;
+        span_node(measure, grade, phase, job, &span, 1, totals, nodes);
+        return;
+    }
+    load_tile(job, &job->p, t->p, t->where, t->width, start, n, scale_p, w->x, w->mask, &w->loader);
+    if (is_binary(measure))
+        load_tile(job, &job->q, t->q, t->where, t->width, start, n, scale_q, w->y, w->mask, &w->loader);
+    span.stride = ROWS_TILE_ROW;
+    span.count = n;
+    for (int v = 0; v < t->vectors; v++) {
+        span.x = w->x + v * VL;
+        span.y = w->y + v * VL;
+        span_node(measure, grade, phase, job, &span, 0, totals ? totals + v : NULL, nodes + v);
+    }
+}
+
+/* One instance of the loops per measure and grade; everything above them takes both at run time. */
+typedef void block_kernel(int phase, const rows_job *job, const struct tile *t, int64_t block, const double *scale_p,
+                          const double *scale_q, const struct node *totals, struct node *nodes, struct workspace *w);
+
+#define NAME(measure, grade) block_##measure##_##grade
+#define PARAMETERS                                                                                              \
+    int phase, const rows_job *job, const struct tile *t, int64_t block, const double *scale_p,                 \
+        const double *scale_q, const struct node *totals, struct node *nodes, struct workspace *w
+#define ARGUMENTS phase, job, t, block, scale_p, scale_q, totals, nodes, w
+#define INSTANCE(measure, grade) \
+    static void NAME(measure, grade)(PARAMETERS) { block_nodes(measure, grade, ARGUMENTS); }
+
+INSTANCE(ROWS_ENTROPY, PRECISE)
+INSTANCE(ROWS_ENTROPY, SINGLE)
+INSTANCE(ROWS_GINI, PRECISE)
+INSTANCE(ROWS_SQUARES, PRECISE)
+INSTANCE(ROWS_RENYI, PRECISE)
+INSTANCE(ROWS_SUPPORT, PRECISE)
+INSTANCE(ROWS_MIN_ENTROPY, PRECISE)
+INSTANCE(ROWS_CROSS_ENTROPY, PRECISE)
+INSTANCE(ROWS_CROSS_ENTROPY, SINGLE)
+INSTANCE(ROWS_KL, PRECISE)
+INSTANCE(ROWS_KL, SINGLE)
+INSTANCE(ROWS_LOG_RATIO, PRECISE)
+INSTANCE(ROWS_JEFFREYS, PRECISE)
+INSTANCE(ROWS_JS, PRECISE)
+INSTANCE(ROWS_JS, SINGLE)
+INSTANCE(ROWS_JS_WEIGHTED, PRECISE)
+INSTANCE(ROWS_HELLINGER, PRECISE)
+INSTANCE(ROWS_TOTAL_VARIATION, PRECISE)
+INSTANCE(ROWS_RENYI_DIVERGENCE, PRECISE)
+
+/* Measures without a short polynomial use the precise loop for float32 results, too. */
+#define ONE_GRADE(measure) [measure] = {NAME(measure, PRECISE), NAME(measure, PRECISE)}
+#define TWO_GRADES(measure) [measure] = {NAME(measure, PRECISE), NAME(measure, SINGLE)}
+
+static block_kernel *const block_kernels[ROWS_MEASURES][GRADES] = {
+    TWO_GRADES(ROWS_ENTROPY),      ONE_GRADE(ROWS_GINI),           ONE_GRADE(ROWS_SQUARES),
+    ONE_GRADE(ROWS_RENYI),         ONE_GRADE(ROWS_SUPPORT),        ONE_GRADE(ROWS_MIN_ENTROPY),
+    TWO_GRADES(ROWS_CROSS_ENTROPY), TWO_GRADES(ROWS_KL),           ONE_GRADE(ROWS_LOG_RATIO),
+    ONE_GRADE(ROWS_JEFFREYS),      TWO_GRADES(ROWS_JS),            ONE_GRADE(ROWS_JS_WEIGHTED),
+    ONE_GRADE(ROWS_HELLINGER),     ONE_GRADE(ROWS_TOTAL_VARIATION), ONE_GRADE(ROWS_RENYI_DIVERGENCE),
+};
+
+/* Blocks [first, last) of a tile, joined. */
+static void join_blocks(int phase, const rows_job *job, const struct tile *t, int64_t first, int64_t last, const double *scale_p, const double *scale_q, const struct node *totals,
+                        struct node *result, struct workspace *w) {
+    struct tree tree = {w->levels, 0, t->vectors, job->measure, obeys_chain_rule(job->measure, job->normalize)};
+    if (last - first == 1) {
+        block_kernels[job->measure][job->grade](phase, job, t, first, scale_p, scale_q, totals, result, w);
+        return;
+    }
+    for (int64_t block = first; block < last; block++) {
+        block_kernels[job->measure][job->grade](phase, job, t, block, scale_p, scale_q, totals, w->part, w);
+        tree_add(&tree, w->part, block - first);
+    }
+    memcpy(result, tree_total(&tree), sizeof(struct node) * (size_t)t->vectors);
+}
+
+static int64_t block_count(const rows_job *job) { return (job->length + block_length(job) - 1) / block_length(job); }
+
+static int finishes_blocks(const rows_job *job) {
+    return obeys_chain_rule(job->measure, job->normalize) || is_local(job->measure, job->normalize) || block_count(job) <= 1;
+}
+
+/* What a phase over a long row adds to the totals so far. */
+static void advance_totals(int phase, struct node *totals, const struct node *sums) {
+    if (phase == ROWS_STATISTICS) {
+        *totals = *sums;
+    } else if (phase == ROWS_RATIO) {
+        totals->reference = sums->reference;
+    } else {
+        totals->value = sums->value;
+        totals->second = sums->second;
+        totals->rest = sums->rest;
+    }
+}
+
+static int skips_phase(int measure, int phase) { return phase == ROWS_RATIO && measure != ROWS_RENYI_DIVERGENCE; }
+
+/* All of a tile (outer) or of one row (inner): nodes with the sums and the measure's value. */
+static void tile_nodes(const rows_job *job, const struct tile *t, const double *scale_p,
+                       const double *scale_q, struct node *result, struct workspace *w) {
+    int64_t blocks = block_count(job);
+    if (finishes_blocks(job)) {
+        join_blocks(0, job, t, 0, blocks, scale_p, scale_q, NULL, result, w);
+        return;
+    }
+    for (int phase = 0; phase < ROWS_PHASES; phase++) {
+        if (skips_phase(job->measure, phase))
+            continue;
+        struct node sums[TILE_VECTORS];
+        join_blocks(phase, job, t, 0, blocks, scale_p, scale_q, result, sums, w);
+        for (int v = 0; v < t->vectors; v++)
+            advance_totals(phase, result + v, sums + v);
+    }
+}
+
+INLINE vm regular(vd sum) { return vlt(vset(0), vselect(vle(vset(REGULAR_LOW), sum), vset(REGULAR_HIGH) - sum, vset(-1))); }
+
+/* Where the row's sums allow a value; numbers used as they are need only be valid and not all zero. */
+static vd masked_value(const rows_job *job, const struct node *n, vd value) {
+    const vd nan = vset(NOT_A_NUMBER);
+    if (job->normalize) {
+        value = vselect(regular(n->p), value, nan);
+        return is_binary(job->measure) ? vselect(regular(n->q), value, nan) : value;
+    }
+    value = vselect(vlt(vset(0), n->p), value, nan);
+    value = vselect(vlt(n->top, vset(INF)), value, nan);
+    return is_binary(job->measure) ? vselect(vlt(vset(0), n->q), value, nan) : value;
+}
+
+static vd node_value(const rows_job *job, const struct node *n) {
+    vd value = n->value;
+    if (!obeys_chain_rule(job->measure, job->normalize) && !is_local(job->measure, job->normalize)) {
+        struct scale s = make_scale(n, job->measure, job);
+        value = measure_value(job->measure, n, &s, job->normalize);
+    }
+    return masked_value(job, n, value);
+}
+
+static int all_regular(const rows_job *job, const struct node *nodes, int vectors) {
+    for (int v = 0; v < vectors && job->normalize; v++)
+        if (!vall(regular(nodes[v].p)) || (is_binary(job->measure) && !vall(regular(nodes[v].q))))
+            return 0;
+    return 1;
+}
+
+/* Power of two that brings a sum into the regular range, 1 where it is there. */
+INLINE double rescue_scale(double sum) {
+    return sum >= REGULAR_LOW && sum < REGULAR_HIGH ? 1 : sum < REGULAR_LOW ? 0x1p120 : 0x1p-64;
+}
+
+static void set_rescue_scales(const struct tile *t, int horizontal, const struct node *nodes, struct workspace *w) {
+    for (int64_t i = 0; i < (horizontal ? 1 : t->width); i++) {
+        w->scale_p[i] = rescue_scale(vlane(nodes[i / VL].p, (int)(i % VL)));
+        w->scale_q[i] = rescue_scale(vlane(nodes[i / VL].q, (int)(i % VL)));
+    }
+}
+
+static vd finish(const rows_job *job, vd value) {
+    vd bound = vset(job->bound), order_gap = vset(1 - job->order);
+    switch (job->finish) {
+    case ROWS_EXP:
+        return vmin(bound, vexp_times(value, vset(1)));
+    case ROWS_LOG:
+        value = vlog(value);
+        break;
+    case ROWS_ONE_MINUS:
+        value = vset(1) - value;
+        break;
+    case ROWS_LESS_ONE:
+        value = value - vset(1);
+        break;
+    case ROWS_TSALLIS:
+        return job->order < INF ? vexpm1(order_gap * value) / order_gap : value * vset(0);
+    }
+    value = vmin(bound, value);
+    if (job->divisor != 1)
+        value = value / vset(job->divisor);
+    if (job->finish == ROWS_SQRT)
+        value = vsqrt(value);
+    return value + vset(0); /* never -0.0 */
+}
+
+static void store(const rows_job *job, const struct tile *t, double *values) {
+    int64_t stride = job->out.batch_strides[job->batch_dims - 1];
+    char *target = job->out.data + t->out;
+    for (int64_t i = 0; i < t->width; i += VL)
+        vstore(values + i, finish(job, vload(values + i)));
+    for (int64_t i = 0; i < t->width; i++) {
+        if (job->out.dtype == ROWS_FLOAT64) {
+            memcpy(target + i * stride, values + i, 8);
+        } else {
+            float single = (float)values[i];
+            memcpy(target + i * stride, &single, 4);
+        }
+    }
+}
+
+/* ---- the table ---- */
+
+/* Cut the scratch memory of one thread into its buffers, each on a cache line of its own. */
+static void *cut(char **at, int64_t bytes) {
+    void *piece = *at;
+    *at += (bytes + 63) & ~INT64_C(63);
+    return piece;
+}
+
+static int64_t segment_blocks(const rows_job *job) { return job->lanes_are_outputs ? ROWS_SEGMENT_OUTER : ROWS_SEGMENT_INNER; }
+
+static int node_vectors(const rows_job *job) { return job->lanes_are_outputs ? TILE_VECTORS : 1; }
+
+static int64_t tile_node_bytes(const rows_job *job) { return (int64_t)sizeof(struct node) * node_vectors(job); }
+
+static int tree_levels(const rows_job *job) {
+    int levels = 2;
+    for (int64_t blocks = block_count(job); blocks > 1; blocks = (blocks + 1) / 2)
+        levels++;
+    return levels;
+}
+
+static int64_t lay_out(struct workspace *w, char *scratch, const rows_job *job) {
+    int64_t entries = job->length < block_length(job) ? job->length : block_length(job);
+    int64_t buffer = (int64_t)sizeof(double) * (job->lanes_are_outputs ? ROWS_TILE_ROW * entries : entries + VL);
+    int64_t nodes = tile_node_bytes(job);
+    char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    w->x = cut(&at, buffer);
+    w->y = cut(&at, buffer);
+    w->mask = cut(&at, buffer);
+    w->loader.raw = cut(&at, 8 * LOAD_CHUNK);
+    w->loader.staging = cut(&at, 8 * LOAD_CHUNK);
+    w->levels = cut(&at, nodes * tree_levels(job));
+    w->part = cut(&at, nodes);
+    return at - scratch;
+}
+
+static int64_t scratch_bytes(const rows_job *job) {
+    struct workspace w;
+    return lay_out(&w, NULL, job) + 64;
+}
+
+static void reduce_tile(const rows_job *job, int64_t index, struct workspace *w) {
+    struct tile t = find_tile(job, index), row = t;
+    int last = job->batch_dims - 1, across = !job->lanes_are_outputs;
+    double values[ROWS_TILE + VL] = {0};
+    for (int64_t r = 0; r < (across ? t.width : 1); r++) {
+        struct node nodes[TILE_VECTORS];
+        tile_nodes(job, &row, NULL, NULL, nodes, w);
+        if (!all_regular(job, nodes, t.vectors)) {
+            set_rescue_scales(&row, across, nodes, w);
+            tile_nodes(job, &row, w->scale_p, w->scale_q, nodes, w);
+        }
+        for (int v = 0; v < t.vectors; v++)
+            vstore(values + (across ? r : v * VL), node_value(job, nodes + v)); /* inner: all lanes are equal */
+        row.p += job->p.batch_strides[last];
+        row.q += job->q.batch_strides[last];
+        row.where += job->where.batch_strides[last];
+    }
+    store(job, &t, values);
+}
+
+static void reduce(const rows_job *job, int64_t tile_begin, int64_t tile_end, void *scratch) {
+    struct workspace w;
+    lay_out(&w, scratch, job);
+    for (int64_t tile = tile_begin; tile < tile_end; tile++)
+        reduce_tile(job, tile, &w);
+}
+
+static void segment(const rows_job *job, int64_t tile, int64_t number, int phase, const void *totals, void *nodes,
+                    void *scratch) {
+    struct workspace w;
+    lay_out(&w, scratch, job);
+    struct tile t = find_tile(job, tile);
+    int64_t first = number * segment_blocks(job), last = first + segment_blocks(job);
+    if (last > block_count(job))
+        last = block_count(job);
+    join_blocks(phase, job, &t, first, last, NULL, NULL, finishes_blocks(job) ? NULL : totals, nodes, &w);
+}
+
+static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, const void *nodes, void *totals,
+                void *scratch) {
+    struct workspace w;
+    lay_out(&w, scratch, job);
+    struct tile t = find_tile(job, tile);
+    struct tree tree = {w.levels, 0, t.vectors, job->measure, obeys_chain_rule(job->measure, job->normalize)};
+    struct node *total = totals;
+    for (int64_t s = 0; s < segments; s++)
+        tree_add(&tree, (const struct node *)nodes + s * node_vectors(job), s);
+    const struct node *sums = tree_total(&tree);
+    for (int v = 0; v < t.vectors; v++)
+        advance_totals(finishes_blocks(job) ? ROWS_STATISTICS : phase, total + v, sums + v);
+    if (phase != ROWS_TERMS)
+        return 1;
+    if (!all_regular(job, total, t.vectors))
+        return 0;
+    double values[ROWS_TILE + VL] = {0};
+    for (int v = 0; v < t.vectors; v++)
+        vstore(values + v * VL, node_value(job, total + v));
+    store(job, &t, values);
+    return 1;
+}
+
+/* Pieces of lines: a line is cut every ROWS_INNER_BLOCK entries. */
+static void map(const rows_job *job, int64_t piece_begin, int64_t piece_end, void *scratch) {
+    struct workspace w;
+    lay_out(&w, scratch, job);
+    int64_t pieces = block_count(job);
+    for (int64_t piece = piece_begin; piece < piece_end; piece++) {
+        int64_t start = piece % pieces * ROWS_INNER_BLOCK, rest = job->length - start;
+        struct tile t = find_tile(job, piece / pieces);
+        const int64_t offsets[] = {t.p, t.q, t.where, t.out};
+        map_line(job, offsets, start, rest < ROWS_INNER_BLOCK ? rest : ROWS_INNER_BLOCK, w.x, w.y, w.mask, &w.loader);
+    }
+}
+
+static int phase_runs(const rows_job *job, int phase) {
+    return finishes_blocks(job) ? phase == ROWS_TERMS : !skips_phase(job->measure, phase);
+}
+
+/* -DVARIANT=v3 makes rows_v3, named "v3" */
+#define JOIN(a, b) a##b
+#define TABLE_NAME(variant) JOIN(rows_, variant)
+#define QUOTE(text) #text
+#define QUOTED(text) QUOTE(text)
+
+const rows_table TABLE_NAME(VARIANT) = {
+    .isa = QUOTED(VARIANT),
+    .reduce = reduce,
+    .segment = segment,
+    .fold = fold,
+    .phase_runs = phase_runs,
+    .map = map,
+    .scratch_bytes = scratch_bytes,
+    .block_count = block_count,
+    .tile_node_bytes = tile_node_bytes,
+};

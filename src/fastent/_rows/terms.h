@@ -1,0 +1,349 @@
+/* The formula of every measure at one position, and what turns its sum into the measure's value.
+ *
+ * Pure functions of vectors: no memory, no loops. x and y are entries as stored; a `scale` holds what is constant along a
+ * row. Numbers are kept multiplied by 2^shift (usually 1000), so that neither subnormal entries nor products of sums
+ * leave the range of doubles; the logarithm subtracts the shift exactly.
+ *
+ * All sums but those of signed logarithms (numbers used as they are) have terms of one sign, so no digits cancel:
+ *   H   p ln p <= 0, and an entry above half the sum is left out: its part is -p log1p(-(rest)/S)
+ *   KL  p ln(p/q) - p + q >= 0
+ *   JS  m h(s) >= 0 with s = (p - q)/(p + q)
+ *   Renyi  p ((p / max p)^(a-1) - 1): of one sign, relative to the largest entry
+ * See Cover & Thomas, Elements of Information Theory; van Erven & Harremoes 2014 for Renyi divergence.
+ */
+#ifndef FASTENT_ROWS_TERMS_H
+#define FASTENT_ROWS_TERMS_H
+
+#include "../_simd/exp.h"
+#include "kernels.h"
+
+#define TINY 0x1p-1022 /* smallest normal double: logarithms see nothing smaller */
+#define SHIFT 1000.0
+#define INF __builtin_inf()
+#define NOT_A_NUMBER __builtin_nan("")
+
+/* Sums over a row, a block, or the blocks below a node of the tree that adds them. */
+struct node {
+    vd p, q;   /* sums of the entries; NaN where an entry is invalid */
+    vd top;    /* largest entry, of the operand the measure leaves out or scales by */
+    vd reference; /* Renyi divergence: largest ln(p/q) */
+    vd value;  /* sum of the terms, or the measure itself where it obeys the chain rule */
+    vd second; /* Renyi: sum of the powers */
+    vd rest;   /* sum of the entries without the top one, where that exceeds half */
+};
+
+struct scale {
+    vd x, y;    /* factors of the entries */
+    vd shift;   /* the logarithm of two in them */
+    vd unscale; /* factor of the sum */
+    vd drop;    /* the entry to leave out, or -1 */
+    vd reference;
+    vd order, weight;
+};
+
+struct terms {
+    vd value, second;
+};
+
+INLINE int is_binary(int measure) { return measure >= ROWS_CROSS_ENTROPY; }
+INLINE int has_second(int measure) { return measure == ROWS_RENYI || measure == ROWS_RENYI_DIVERGENCE; }
+/* the operand whose largest entry is needed: 1 for p, 2 for q, 0 for neither */
+INLINE int top_operand(int measure) {
+    return measure == ROWS_ENTROPY || measure == ROWS_GINI || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? 1
+           : measure == ROWS_CROSS_ENTROPY                                                                       ? 2
+                                                                                                                 : 0;
+}
+/* M(row) = M(block sums) + weighted mean of M(blocks): blocks can be finished one by one, in one pass over memory */
+INLINE int obeys_chain_rule(int measure, int normalize) {
+    return normalize && (measure == ROWS_ENTROPY || measure == ROWS_CROSS_ENTROPY || measure == ROWS_KL);
+}
+/* terms that depend on nothing but their own entries */
+INLINE int is_local(int measure, int normalize) {
+    return measure == ROWS_SUPPORT
+           || (!normalize && measure != ROWS_RENYI && measure != ROWS_MIN_ENTROPY && measure != ROWS_RENYI_DIVERGENCE);
+}
+
+/* ---- constants of a row ---- */
+
+INLINE struct scale make_scale(const struct node *n, int measure, const rows_job *job) {
+    struct scale s;
+    vd zero = vset(0), p_exponent, q_exponent, top_exponent;
+    s.drop = vset(-1);
+    s.reference = n->reference;
+    s.order = vset(job->order);
+    s.weight = vset(job->weight);
+    if (!job->normalize) {
+        /* one power of two for all: the largest entry goes to about 2^980 */
+        vsplit(n->top, &top_exponent);
+        s.shift = vmin(vset(SHIFT), vset(SHIFT - 20) - top_exponent);
+        s.x = s.y = vpow2(s.shift);
+        s.unscale = vpow2(-s.shift);
+        if (measure == ROWS_CROSS_ENTROPY)
+            s.unscale = vset(1);
+        if (measure == ROWS_RENYI) {
+            vd top_value = vsplit(n->top, &top_exponent);
+            s.shift = vmin(vset(SHIFT), vset(SHIFT) + top_exponent);
+            s.x = s.unscale = vset(1);
+            s.y = vpow2(s.shift - top_exponent) / top_value;
+        }
+        return s;
+    }
+    vd p = vsplit(n->p, &p_exponent);
+    s.shift = vmin(vset(SHIFT), vset(SHIFT) + p_exponent);
+    if (!is_binary(measure)) {
+        vd top_value = vsplit(n->top, &top_exponent);
+        if (measure == ROWS_RENYI)
+            s.shift = vmin(s.shift, vset(SHIFT) + top_exponent);
+        s.x = vpow2(s.shift - p_exponent) / p;
+        s.y = vpow2(s.shift - top_exponent) / top_value;
+        s.unscale = vpow2(-s.shift);
+        if (measure == ROWS_ENTROPY || measure == ROWS_GINI)
+            s.drop = vselect(vlt(vset(0.5) * n->p, n->top), n->top, s.drop);
+        return s;
+    }
+    vd q = vsplit(n->q, &q_exponent);
+    if (measure == ROWS_CROSS_ENTROPY) {
+        s.shift = vmin(vset(SHIFT), vset(SHIFT) + q_exponent);
+        s.x = zero;
+        s.y = vpow2(s.shift - q_exponent) / q;
+        s.unscale = vset(1) / n->p;
+        s.drop = vselect(vlt(vset(0.5) * n->q, n->top), n->top, s.drop);
+        return s;
+    }
+    /* never divide by the sums: x Sq and y Sp compare p and q without rounding either */
+    s.shift = vmin(s.shift, vset(SHIFT) + q_exponent);
+    s.x = vpow2(s.shift - p_exponent) * q;
+    s.y = vpow2(s.shift - q_exponent) * p;
+    s.unscale = vpow2(-s.shift) / (p * q);
+    return s;
+}
+
+/* ---- terms ---- */
+
+/* a = x sx, b = y sy and their difference with one rounding; exchanging (x, sx) and (y, sy) changes its sign only */
+INLINE vd difference(vd x, vd sx, vd y, vd sy, vd *a, vd *b) {
+    *a = x * sx;
+    *b = y * sy;
+    return (*a - *b) + (vproduct_error(x, sx, *a) - vproduct_error(y, sy, *b));
+}
+
+/* a ln(a/b) - (a - b); finite, an infinite result is the caller's */
+INLINE vd kl_term(vd a, vd b, vd d, int grade) {
+    struct log_ratio r = vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, grade);
+    vd near = d * r.s * vfma(vfma(r.s, r.s, r.s), r.tail, vset(1));
+    vd far = a * vlog_ratio_value(r) - d;
+    return vselect(veq(r.k, vset(0)), near, far);
+}
+
+/* (a+b) h(s), s = abs(a-b)/(a+b), h(s) = ((1+s) ln(1+s) + (1-s) ln(1-s))/2: even, so exactly symmetric */
+INLINE vd js_term(vd a, vd b, vd d, int grade) {
+    vd sum = a + b;
+    vd inverse = vset(1) / vmax(vset(TINY), sum);
+    vd s = vabs(d) * inverse;
+    vd z = s * s;
+    vd h = z * (grade == PRECISE ? vpolynomial(z, JS_PRECISE, COUNT(JS_PRECISE))
+                                 : vpolynomial(z, JS_SINGLE, COUNT(JS_SINGLE)));
+    vm far = vlt(vset(0.25), z);
+    if (vany(far)) {
+        vd more = vset(1) + s;
+        vd less = vmin(a, b) * (inverse + inverse); /* 1 - s without cancellation */
+        vd logs = vfma(more, vlog_shifted(more, vset(0), grade), less * vlog_shifted(vmax(vset(TINY), less), vset(0), grade));
+        h = vselect(far, vset(0.5) * logs, h);
+    }
+    return sum * h;
+}
+
+/* (1+d)^a - 1 - a d for abs(d), abs(a d) <= 1/8, by the binomial series */
+INLINE vd binomial_tail(vd d, vd order) {
+    vd sum = vset(1);
+    for (int n = 20; n > 2; n--)
+        sum = vfma(d * (order - vset(n - 1)) * sum, vset(1.0 / n), vset(1));
+    return vset(0.5) * order * (order - vset(1)) * (d * d) * sum;
+}
+
+/* value: p^a q^(1-a) - a p - (1-a) q, of one sign by Young's inequality, its sum is the sum of powers minus 1;
+ * second: p^a q^(1-a), relative to the largest p/q */
+INLINE struct terms renyi_divergence_term(vd a, vd b, vd d, const struct scale *s) {
+    struct terms t;
+    vd excess = s->order - vset(1), p = a * s->unscale, q = b * s->unscale;
+    vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
+    vm vanishes = veq(b, vset(0));
+    vd reference = vselect(vlt(vset(0), excess), s->reference, vset(0));
+    t.second = vselect(vanishes, vset(0), vexp_times(excess * (u - reference), p));
+    vd power = vselect(vanishes, vset(0), vexp_times(excess * u, p));
+    vd relative = d / vmax(vset(TINY), b);
+    vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.125));
+    t.value = vselect(near, q * binomial_tail(relative, s->order), power - (s->order * p - excess * q));
+    return t;
+}
+
+INLINE struct terms renyi_term(vd x, const struct scale *s) {
+    struct terms t;
+    vd p = x * s->x * s->unscale;
+    vd exponent = (s->order - vset(1)) * vlog_shifted(vmax(vset(TINY), x * s->y), s->shift, PRECISE);
+    t.second = vexp_times(exponent, p);
+    t.value = vselect(vlt(vset(1), exponent), t.second - p, p * vexpm1(vmin(vset(1), exponent)));
+    return t;
+}
+
+INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale *s) {
+    struct terms t;
+    const vd zero = vset(0);
+    vd a, b, d;
+    t.second = zero;
+    switch (measure) {
+    case ROWS_ENTROPY:
+        a = x * s->x;
+        t.value = a * vlog_shifted(vmax(vset(TINY), a), s->shift, grade);
+        break;
+    case ROWS_GINI:
+        a = x * s->x * s->unscale;
+        t.value = a * (vset(1) - a);
+        break;
+    case ROWS_SQUARES:
+        t.value = x * x;
+        break;
+    case ROWS_RENYI:
+        return renyi_term(x, s);
+    case ROWS_SUPPORT:
+        t.value = vselect(vlt(zero, x), vset(1), zero);
+        break;
+    case ROWS_MIN_ENTROPY:
+        t.value = zero;
+        break;
+    case ROWS_CROSS_ENTROPY:
+        b = y * s->y;
+        t.value = x * vlog_shifted(vmax(vset(TINY), b), s->shift, grade);
+        t.value = vselect(veq(b, zero), vselect(vlt(zero, x), vset(-INF), zero), t.value);
+        break;
+    case ROWS_KL:
+        d = difference(x, s->x, y, s->y, &a, &b);
+        t.value = kl_term(a, b, d, grade);
+        t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
+        break;
+    case ROWS_LOG_RATIO:
+    case ROWS_JEFFREYS:
+        d = difference(x, s->x, y, s->y, &a, &b);
+        t.value = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
+        t.value *= measure == ROWS_JEFFREYS ? d : a;
+        t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
+        if (measure == ROWS_JEFFREYS)
+            t.value = vselect(veq(a, zero), vselect(vlt(zero, b), vset(INF), zero), t.value);
+        break;
+    case ROWS_JS:
+        d = difference(x, s->x, y, s->y, &a, &b);
+        t.value = js_term(a, b, d, grade);
+        break;
+    case ROWS_JS_WEIGHTED: {
+        vd other = vset(1) - s->weight;
+        d = difference(x, s->x, y, s->y, &a, &b);
+        vd mean = s->weight * a + other * b;
+        t.value = s->weight * kl_term(a, mean, other * d, PRECISE) + other * kl_term(b, mean, -(s->weight * d), PRECISE);
+        break;
+    }
+    case ROWS_HELLINGER:
+        d = difference(x, s->x, y, s->y, &a, &b);
+        a = d / vmax(vset(TINY), vsqrt(a) + vsqrt(b));
+        t.value = a * a;
+        break;
+    case ROWS_TOTAL_VARIATION:
+        t.value = vabs(difference(x, s->x, y, s->y, &a, &b));
+        break;
+    default: /* ROWS_RENYI_DIVERGENCE */
+        d = difference(x, s->x, y, s->y, &a, &b);
+        return renyi_divergence_term(a, b, d, s);
+    }
+    return t;
+}
+
+/* ln(p/q) where p > 0, for the reference of Renyi divergence; -inf elsewhere */
+INLINE vd ratio_term(vd x, vd y, const struct scale *s) {
+    vd a, b, d = difference(x, s->x, y, s->y, &a, &b);
+    vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
+    u = vselect(veq(b, vset(0)), vset(INF), u);
+    return vselect(vlt(vset(0), a), u, vset(-INF));
+}
+
+/* ---- values ---- */
+
+/* -ln(part/whole) with full relative accuracy next to 0; rest = whole - part is used where part exceeds half */
+INLINE vd minus_log_share(vd part, vd whole, vd rest) {
+    vm most = vlt(vset(0.5) * whole, part);
+    return vselect(most, -vlog1p(-vselect(most, rest, vset(0)) / whole), -vlog(part / whole));
+}
+
+/* The measure of a row or block from its sums. */
+INLINE vd measure_value(int measure, const struct node *n, const struct scale *s, int normalize) {
+    const vd zero = vset(0), one = vset(1);
+    vd value = n->value * s->unscale, power, large;
+    vm dropped = vlt(zero, s->drop);
+    switch (measure) {
+    case ROWS_ENTROPY:
+        value = zero - value;
+        if (vany(dropped))
+            value = vselect(dropped, vfma(n->top / n->p, -vlog1p(-vselect(dropped, n->rest, zero) / n->p), value), value);
+        return vselect(veq(n->p, zero), zero, value);
+    case ROWS_GINI:
+        value = n->value;
+        return vselect(dropped, vfma(n->top / n->p, n->rest / n->p, value), value);
+    case ROWS_SQUARES:
+    case ROWS_SUPPORT:
+        return n->value;
+    case ROWS_RENYI:
+        /* H_a = -ln(max p) + ln(sum p (p/max p)^(a-1)) / (1-a), both parts non-negative */
+        large = vlog(n->second);
+        power = vlog1p(n->value);
+        if (normalize)
+            large = vselect(vlt(vabs(n->value), vset(0.5)), power, large);
+        value = normalize ? minus_log_share(n->top, n->p, n->rest) : -vlog(n->top);
+        return value + large / (one - s->order);
+    case ROWS_MIN_ENTROPY:
+        return normalize ? minus_log_share(n->top, n->p, n->rest) : -vlog(n->top);
+    case ROWS_CROSS_ENTROPY:
+        /* n->second: x at the entry that was left out */
+        value = zero - value;
+        if (vany(dropped))
+            value = vselect(dropped, vfma(n->second / n->p, -vlog1p(-vselect(dropped, n->rest, zero) / n->q), value), value);
+        return vselect(veq(n->p, zero), zero, value);
+    case ROWS_KL:
+        value = vselect(veq(n->q, zero), vset(INF), value);
+        return vselect(veq(n->p, zero), zero, value);
+    case ROWS_JS:
+        return vset(0.5) * value;
+    case ROWS_HELLINGER:
+    case ROWS_TOTAL_VARIATION:
+        return vset(0.5) * value;
+    case ROWS_RENYI_DIVERGENCE: {
+        vd excess = s->order - one;
+        vd reference = vselect(vlt(zero, excess), n->reference, zero);
+        large = reference + vlog(n->second) / excess;
+        if (normalize)
+            large = vselect(vlt(vset(-0.5), n->value), vselect(vle(n->value, one), vlog1p(n->value) / excess, large), large);
+        large = vselect(veq(reference, vset(INF)), reference, large);
+        return vselect(veq(s->order, vset(INF)), n->reference, large);
+    }
+    default:
+        return value;
+    }
+}
+
+/* The measure of two groups with masses a and b: what the chain rule adds when their blocks are joined. */
+INLINE vd two_point_value(int measure, const struct node *a, const struct node *b, const struct node *both) {
+    const vd zero = vset(0);
+    if (measure == ROWS_ENTROPY) {
+        vd less = vmin(a->p, b->p) / both->p;
+        vd value = -(less * vlog(vmax(vset(TINY), less))) - (vset(1) - less) * vlog1p(-less);
+        return vselect(vlt(zero, less), value, zero);
+    }
+    if (measure == ROWS_CROSS_ENTROPY) {
+        vd from_a = a->p / both->p * minus_log_share(a->q, both->q, b->q);
+        vd from_b = b->p / both->p * minus_log_share(b->q, both->q, a->q);
+        return vselect(vlt(zero, a->p), from_a, zero) + vselect(vlt(zero, b->p), from_b, zero);
+    }
+    rows_job plain = {.normalize = 1}; /* ROWS_KL */
+    struct scale s = make_scale(both, measure, &plain);
+    vd value = term(measure, PRECISE, a->p, a->q, &s).value + term(measure, PRECISE, b->p, b->q, &s).value;
+    return value * s.unscale;
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* Exponentials of vectors, to the last digit or two. */
+#ifndef FASTENT_EXP_H
+#define FASTENT_EXP_H
+
+#include "log.h"
+
+/* ln 2 in two parts: the first has trailing zeros, so that its product with an exponent is exact */
+#define LN2_HIGH 0x1.62e42fefa38p-1
+#define LN2_LOW 0x1.ef35793c7673p-45
+
+/* exp(x) = 2^k (1 + q) with abs(q) < 0.42; x is clamped to the range where the result is neither 0 nor infinite twice over */
+INLINE vd vexp_parts(vd x, vd *k) {
+    x = vmin(vset(2000), vmax(vset(-2000), x));
+    /* adding and subtracting 1.5 * 2^52 rounds to an integer */
+    *k = vfma(x, vset(1.44269504088896340736), vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
+    vd r = vfma(*k, vset(-LN2_HIGH), x);
+    vd low = *k * vset(-LN2_LOW);
+    vd sum = r + low;
+    vd tail = vpolynomial(sum, EXP_PRECISE, COUNT(EXP_PRECISE));
+    return r + vfma(sum * sum, tail, low);
+}
+
+/* x 2^k in two steps, because 2^k itself may overflow or vanish where the product does not; abs(k) below 2045 */
+INLINE vd vscale(vd x, vd k) {
+    vd half = (vset(0.5) * k + vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
+    return x * vpow2(half) * vpow2(k - half);
+}
+
+/* weight * exp(x) */
+INLINE vd vexp_times(vd x, vd weight) {
+    vd k, q = vexp_parts(x, &k);
+    return vscale(vfma(weight, q, weight), vmax(vset(-2040), vmin(vset(2040), k)));
+}
+
+/* exp(x) - 1 with full relative accuracy next to 0 */
+INLINE vd vexpm1(vd x) {
+    vd k, q = vexp_parts(x, &k);
+    vd power = vpow2(vmin(vset(1023), k));
+    vd result = vfma(power, q, power - vset(1));
+    return vselect(vlt(vset(709.78), x), vexp_times(x, vset(1)), result);
+}
+
+#endif

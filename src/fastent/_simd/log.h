@@ -1,0 +1,104 @@
+/* Natural logarithms of vectors, in two grades.
+ *
+ * PRECISE serves results in float64. SINGLE serves results in float32: the same double lanes with a shorter polynomial,
+ * 33 good bits. Computing float32 rows in double lanes keeps their result within one float32 ulp on every input and needs
+ * no scaling; the conversion costs two operations for each eight entries.
+ *
+ * Worst errors, by tests/test_primitives.py against mpmath: vlog 1.2 ulp; next to 1 it is relative to the logarithm.
+ */
+#ifndef FASTENT_LOG_H
+#define FASTENT_LOG_H
+
+#include "coefficients.h"
+#include "vec.h"
+
+enum grade { PRECISE, SINGLE, GRADES };
+
+#define LN2 0.693147180559945309417
+#define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
+#define ONE_BITS UINT64_C(0x3ff0000000000000)
+#define MANTISSA_MASK ((UINT64_C(1) << MANTISSA_BITS) - 1)
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof(array[0])))
+
+/* Coefficients lowest first, by Horner's rule: the callers keep four vectors in flight, so latency hides. */
+INLINE vd vpolynomial(vd x, const double *coefficients, int count) {
+    vd sum = vset(coefficients[count - 1]);
+    for (int i = count - 2; i >= 0; i--)
+        sum = vfma(sum, x, vset(coefficients[i]));
+    return sum;
+}
+
+/* (atanh(s)/s - 1)/s^2 for z = s^2 <= 0.04 */
+INLINE vd vatanh_tail(vd z, int grade) {
+    return grade == PRECISE ? vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE))
+                            : vpolynomial(z, ATANH_SINGLE, COUNT(ATANH_SINGLE));
+}
+
+/* ln(x) - shift ln 2 for positive normal x and integer-valued shift; the shift is exact, so callers can keep tiny numbers
+ * scaled away from underflow. */
+INLINE vd vlog_shifted(vd x, vd shift, int grade) {
+#if defined(VEC_AVX512)
+    vi index = vtable_index(x);
+    vd r = vfma(vsignificand(x), vtable(LOG_RECIPROCAL, index), vset(-1));
+    vd coarse = vfma(vexponent(x) - shift, vset(LN2), vtable(LOG_OFFSET, index));
+    vd tail = grade == PRECISE ? vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE))
+                               : vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE));
+    return coarse + vfma(r * r, tail, r);
+#else
+    vi offset = vbits(x) + vset_bits(ONE_BITS - SQRT_HALF_BITS);
+    vd exponent = vfrom_int(offset >> MANTISSA_BITS) - vset(EXPONENT_BIAS);
+    vd m = vfrom_bits((offset & vset_bits(MANTISSA_MASK)) + vset_bits(SQRT_HALF_BITS));
+    vd s = (m - vset(1)) / (m + vset(1));
+    vd z = s * s;
+    /* m - 1 is exact, the quotient is not: adding its correction last keeps the leading term exact */
+    vd f = m - vset(1);
+    vd half_square = vset(0.5) * f * f;
+    vd tail = s * (half_square + (z + z) * vatanh_tail(z, grade));
+    return vfma(exponent - shift, vset(LN2), f - (half_square - tail));
+#endif
+}
+
+/* ln x for x >= 0, subnormals included; 0 gives -inf, NaN and negative x give garbage that the caller masks. */
+INLINE vd vlog(vd x) {
+    vm tiny = vlt(x, vset(0x1p-1000));
+    vd normal = vselect(tiny, x * vset(0x1p200), x);
+    vd result = vlog_shifted(normal, vselect(tiny, vset(200), vset(0)), PRECISE);
+    return vselect(veq(x, vset(0)), vset(-__builtin_inf()), result);
+}
+
+/* ln(1 + x) for x > -1: the logarithm of the rounded sum, corrected by what the rounding lost; -1 gives -inf. */
+INLINE vd vlog1p(vd x) {
+    vd sum = vset(1) + x;
+    vd lost = x - (sum - vset(1));
+    return vselect(veq(sum, vset(0)), vset(-__builtin_inf()), vlog(sum) + lost / sum);
+}
+
+/* ln(a/b) of positive normal a and b with one division and no overflow:
+ * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s), with s and k from the bit patterns.
+ * Where k = 0 the caller's difference a - b is used, which it may know to more digits than a and b themselves. */
+struct log_ratio {
+    vd k;    /* the power of two; 0 when 2/3 <= a/b <= 3/2 */
+    vd s;    /* abs(s) <= 0.2 */
+    vd tail; /* atanh(s) = s (1 + s^2 tail) */
+};
+
+INLINE struct log_ratio vlog_ratio(vd a, vd b, vd difference, int grade) {
+    /* bit patterns are piecewise linear logarithms: their difference, rounded, is k */
+    const uint64_t half = UINT64_C(1) << (MANTISSA_BITS - 1), positive = UINT64_C(1) << 63;
+    vi rounded = vbits(a) - vbits(b) + vset_bits(half + positive);
+    struct log_ratio r;
+    r.k = vfrom_int(rounded >> MANTISSA_BITS) - vset(2048);
+    vd scaled = vfrom_bits(vbits(a) - ((rounded & vset_bits(~MANTISSA_MASK)) - vset_bits(positive)));
+    vd numerator = vselect(veq(r.k, vset(0)), difference, scaled - b);
+    r.s = numerator / (scaled + b);
+    r.tail = vatanh_tail(r.s * r.s, grade);
+    return r;
+}
+
+INLINE vd vlog_ratio_value(struct log_ratio r) {
+    vd s2 = r.s + r.s;
+    return vfma(r.k, vset(LN2), vfma(s2 * r.s, r.s * r.tail, s2));
+}
+
+#endif

@@ -1,0 +1,225 @@
+/* The vector type of the instruction set this file is compiled for, and the few operations that differ between them.
+ *
+ * One logical type: vd, VL doubles. Arithmetic on it is written with the compiler's own operators (GCC/Clang vector
+ * extension); this header adds what the operators lack: masks and selection, fused multiply-add, minimum and maximum,
+ * partial loads, exponent extraction and a sixteen-entry table. Nothing else in the package uses intrinsics.
+ *
+ *   x86-64-v4  8 lanes   AVX-512 F/DQ/VL: mask registers, getexp/getmant, table in registers
+ *   x86-64-v3  4 lanes   AVX2 + FMA
+ *   base       2 lanes   SSE2 or NEON; without fused multiply-add products that need one rounding are split (Dekker)
+ *   scalar     1 lane    no vector extension (MSVC, or -DFASTENT_SCALAR): the same source on plain doubles
+ *
+ * Contraction is off (-ffp-contract=off): a fused operation is written vfma, so the bits are the source's, not the
+ * optimiser's.
+ */
+#ifndef FASTENT_VEC_H
+#define FASTENT_VEC_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define INLINE static __forceinline
+#else
+#define INLINE static inline __attribute__((always_inline))
+#endif
+
+#if defined(FASTENT_SCALAR) || !(defined(__GNUC__) || defined(__clang__))
+#define VEC_SCALAR 1
+#define VL 1
+typedef double vd;
+typedef uint64_t vi;
+typedef int vm;
+#else
+#if defined(__AVX512F__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
+#define VEC_AVX512 1
+#define VL 8
+#elif defined(__AVX2__) && defined(__FMA__)
+#define VEC_AVX2 1
+#define VL 4
+#else
+#define VL 2
+#endif
+typedef double vd __attribute__((vector_size(VL * 8)));
+typedef uint64_t vi __attribute__((vector_size(VL * 8)));
+typedef double vd_unaligned __attribute__((vector_size(VL * 8), aligned(1), may_alias));
+#endif
+
+#if defined(VEC_AVX512) || defined(VEC_AVX2)
+#include <immintrin.h>
+#endif
+
+#if defined(VEC_AVX512)
+typedef __mmask8 vm;
+#elif !defined(VEC_SCALAR)
+typedef vi vm; /* all ones or all zeros in each lane */
+#endif
+
+/* ---- loads, stores, broadcast, reinterpretation ---- */
+
+#if defined(VEC_SCALAR)
+INLINE vd vset(double x) { return x; }
+INLINE vi vset_bits(uint64_t x) { return x; }
+INLINE vd vload(const double *p) { double x; memcpy(&x, p, 8); return x; }
+INLINE void vstore(double *p, vd x) { memcpy(p, &x, 8); }
+INLINE vi vbits(vd x) { vi b; memcpy(&b, &x, 8); return b; }
+INLINE vd vfrom_bits(vi b) { vd x; memcpy(&x, &b, 8); return x; }
+INLINE double vlane(vd x, int i) { (void)i; return x; }
+#else
+INLINE vd vset(double x) { return x - (vd){0}; }
+INLINE vi vset_bits(uint64_t x) { return x - (vi){0}; }
+INLINE vd vload(const double *p) { return *(const vd_unaligned *)p; }
+INLINE void vstore(double *p, vd x) { *(vd_unaligned *)p = x; }
+INLINE vi vbits(vd x) { return (vi)x; }
+INLINE vd vfrom_bits(vi b) { return (vd)b; }
+INLINE double vlane(vd x, int i) { return x[i]; }
+#endif
+
+/* The first n < VL doubles at p, zeros behind them; reads nothing past them. */
+INLINE vd vload_part(const double *p, int64_t n) {
+#if defined(VEC_AVX512)
+    return _mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#else
+    double part[VL] = {0};
+    for (int64_t i = 0; i < n; i++)
+        memcpy(part + i, p + i, sizeof(double));
+    return vload(part);
+#endif
+}
+
+/* ---- comparison, selection ---- */
+
+#if defined(VEC_AVX512)
+INLINE vm vlt(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ); }
+INLINE vm vle(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_LE_OQ); }
+INLINE vm veq(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ); }
+INLINE vd vselect(vm m, vd yes, vd no) { return _mm512_mask_blend_pd(m, no, yes); }
+INLINE int vany(vm m) { return m != 0; }
+INLINE vm vnot(vm m) { return (vm)~m; }
+#elif defined(VEC_SCALAR)
+INLINE vm vlt(vd a, vd b) { return a < b; }
+INLINE vm vle(vd a, vd b) { return a <= b; }
+INLINE vm veq(vd a, vd b) { return a == b; }
+INLINE vd vselect(vm m, vd yes, vd no) { return m ? yes : no; }
+INLINE int vany(vm m) { return m; }
+INLINE vm vnot(vm m) { return !m; }
+#else
+INLINE vm vlt(vd a, vd b) { return (vm)(a < b); }
+INLINE vm vle(vd a, vd b) { return (vm)(a <= b); }
+INLINE vm veq(vd a, vd b) { return (vm)(a == b); }
+INLINE vm vnot(vm m) { return ~m; }
+#if defined(VEC_AVX2)
+INLINE vd vselect(vm m, vd yes, vd no) { return _mm256_blendv_pd(no, yes, (vd)m); }
+INLINE int vany(vm m) { return _mm256_movemask_pd((vd)m) != 0; }
+#else
+INLINE vd vselect(vm m, vd yes, vd no) { return (vd)((m & (vi)yes) | (~m & (vi)no)); }
+INLINE int vany(vm m) { return (m[0] | m[1]) != 0; }
+#endif
+#endif
+INLINE int vall(vm m) { return !vany(vnot(m)); }
+
+/* b where a is not less, as x86's min and max: a NaN in a is dropped, one in b is kept */
+#if defined(VEC_AVX512)
+INLINE vd vmin(vd a, vd b) { return _mm512_min_pd(a, b); }
+INLINE vd vmax(vd a, vd b) { return _mm512_max_pd(a, b); }
+#elif defined(VEC_AVX2)
+INLINE vd vmin(vd a, vd b) { return _mm256_min_pd(a, b); }
+INLINE vd vmax(vd a, vd b) { return _mm256_max_pd(a, b); }
+#else
+INLINE vd vmin(vd a, vd b) { return vselect(vlt(a, b), a, b); }
+INLINE vd vmax(vd a, vd b) { return vselect(vlt(b, a), a, b); }
+#endif
+INLINE vd vabs(vd x) { return vfrom_bits(vbits(x) & vset_bits(UINT64_MAX >> 1)); }
+
+/* ---- arithmetic the operators lack ---- */
+
+#if defined(VEC_AVX512)
+#define VEC_FMA 1
+INLINE vd vfma(vd a, vd b, vd c) { return _mm512_fmadd_pd(a, b, c); }
+INLINE vd vsqrt(vd x) { return _mm512_sqrt_pd(x); }
+#elif defined(VEC_AVX2)
+#define VEC_FMA 1
+INLINE vd vfma(vd a, vd b, vd c) { return _mm256_fmadd_pd(a, b, c); }
+INLINE vd vsqrt(vd x) { return _mm256_sqrt_pd(x); }
+#elif defined(__aarch64__) && !defined(VEC_SCALAR)
+#define VEC_FMA 1
+INLINE vd vfma(vd a, vd b, vd c) { return (vd){__builtin_fma(a[0], b[0], c[0]), __builtin_fma(a[1], b[1], c[1])}; }
+INLINE vd vsqrt(vd x) { return (vd){__builtin_sqrt(x[0]), __builtin_sqrt(x[1])}; }
+#else
+INLINE vd vfma(vd a, vd b, vd c) { return a * b + c; }
+#if defined(VEC_SCALAR)
+#include <math.h>
+INLINE vd vsqrt(vd x) { return sqrt(x); }
+#else
+INLINE vd vsqrt(vd x) { return (vd){__builtin_sqrt(x[0]), __builtin_sqrt(x[1])}; }
+#endif
+#endif
+
+/* a*b - (a*b rounded), exactly: what the product lost */
+INLINE vd vproduct_error(vd a, vd b, vd product) {
+#if defined(VEC_FMA)
+    return vfma(a, b, -product);
+#else
+    /* Dekker 1971: split each factor into halves of 26 bits by clearing the low bits of the significand */
+    const vi high_half = vset_bits(~((UINT64_C(1) << 27) - 1));
+    vd a_high = vfrom_bits(vbits(a) & high_half), a_low = a - a_high;
+    vd b_high = vfrom_bits(vbits(b) & high_half), b_low = b - b_high;
+    return ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low;
+#endif
+}
+
+/* Sum and maximum over the lanes, as a fixed tree. */
+INLINE double vsum(vd x) {
+#if VL == 8
+    return ((x[0] + x[4]) + (x[2] + x[6])) + ((x[1] + x[5]) + (x[3] + x[7]));
+#elif VL == 4
+    return (x[0] + x[2]) + (x[1] + x[3]);
+#elif VL == 2
+    return x[0] + x[1];
+#else
+    return x;
+#endif
+}
+INLINE double vtop(vd x) {
+    double top = vlane(x, 0);
+    for (int i = 1; i < VL; i++)
+        top = top < vlane(x, i) ? vlane(x, i) : top;
+    return top;
+}
+
+/* ---- exponents ---- */
+
+#define EXPONENT_BIAS 1023
+#define MANTISSA_BITS 52
+#define MAGIC 0x1p52 /* its unit in the last place is 1: or-ing a small integer into it makes 2^52 plus that integer */
+#define MAGIC_BITS UINT64_C(0x4330000000000000)
+
+/* The integers in n (below 2^52) as doubles. */
+INLINE vd vfrom_int(vi n) { return vfrom_bits(n | vset_bits(MAGIC_BITS)) - vset(MAGIC); }
+
+/* 2^n for integer-valued n; n below -1022 counts as -1022. */
+INLINE vd vpow2(vd n) {
+    n = vmax(vset(-1022), n);
+    return vfrom_bits(vbits(n + vset(MAGIC + EXPONENT_BIAS)) << MANTISSA_BITS);
+}
+
+/* x = 2^exponent * result with result in [1, 2), for positive finite x, subnormals included. */
+INLINE vd vsplit(vd x, vd *exponent) {
+    vm tiny = vlt(x, vset(0x1p-1000));
+    vd normal = vselect(tiny, x * vset(0x1p200), x);
+    vi bits = vbits(normal);
+    *exponent = vfrom_int(bits >> MANTISSA_BITS) - vselect(tiny, vset(EXPONENT_BIAS + 200), vset(EXPONENT_BIAS));
+    return vfrom_bits((bits & vset_bits((UINT64_C(1) << MANTISSA_BITS) - 1)) | vset_bits((uint64_t)EXPONENT_BIAS << MANTISSA_BITS));
+}
+
+#if defined(VEC_AVX512)
+/* floor(log2 x), the significand in [1, 2), and the entry of a table of sixteen that its four leading bits select */
+INLINE vd vexponent(vd x) { return _mm512_getexp_pd(x); }
+INLINE vd vsignificand(vd x) { return _mm512_getmant_pd(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src); }
+INLINE vi vtable_index(vd x) { return vbits(x) >> (MANTISSA_BITS - 4); }
+INLINE vd vtable(const double *table, vi index) {
+    return _mm512_permutex2var_pd(_mm512_loadu_pd(table), (__m512i)index, _mm512_loadu_pd(table + 8));
+}
+#endif
+
+#endif
