@@ -37,7 +37,8 @@ struct scale {
     vd shift;   /* the logarithm of two in them */
     vd unscale; /* factor of the sum */
     vd drop;    /* the entry to leave out, or -1 */
-    vd reference;
+    vd top;       /* largest entry */
+    vd reference; /* largest ln(p/q) */
     vd order, weight;
 };
 
@@ -69,6 +70,7 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
     struct scale s;
     vd zero = vset(0), p_exponent, q_exponent, top_exponent;
     s.drop = vset(-1);
+    s.top = n->top;
     s.reference = n->reference;
     s.order = vset(job->order);
     s.weight = vset(job->weight);
@@ -153,10 +155,10 @@ INLINE vd js_term(vd a, vd b, vd d, int grade) {
     return sum * h;
 }
 
-/* (1+d)^a - 1 - a d for abs(d), abs(a d) <= 1/8, by the binomial series */
+/* (1+d)^a - 1 - a d for abs(d), abs(a d) <= 1/4, by the binomial series */
 INLINE vd binomial_tail(vd d, vd order) {
     vd sum = vset(1);
-    for (int n = 20; n > 2; n--)
+    for (int n = 28; n > 2; n--)
         sum = vfma(d * (order - vset(n - 1)) * sum, vset(1.0 / n), vset(1));
     return vset(0.5) * order * (order - vset(1)) * (d * d) * sum;
 }
@@ -170,10 +172,10 @@ INLINE struct terms renyi_divergence_term(vd a, vd b, vd d, const struct scale *
     vm vanishes = veq(b, vset(0));
     vd reference = vselect(vlt(vset(0), excess), s->reference, vset(0));
     t.second = vselect(vanishes, vset(0), vexp_times(excess * (u - reference), p));
-    vd power = vselect(vanishes, vset(0), vexp_times(excess * u, p));
     vd relative = d / vmax(vset(TINY), b);
-    vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.125));
-    t.value = vselect(near, q * binomial_tail(relative, s->order), power - (s->order * p - excess * q));
+    vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.25));
+    t.value = q * vselect(near, binomial_tail(relative, s->order), vexpm1(s->order * u) - s->order * relative);
+    t.value = vselect(vanishes, -(s->order * p), t.value);
     return t;
 }
 
@@ -181,6 +183,7 @@ INLINE struct terms renyi_term(vd x, const struct scale *s) {
     struct terms t;
     vd p = x * s->x * s->unscale;
     vd exponent = (s->order - vset(1)) * vlog_shifted(vmax(vset(TINY), x * s->y), s->shift, PRECISE);
+    exponent = vselect(veq(x, s->top), vset(0), exponent); /* exactly: next to it everything else may be tiny */
     t.second = vexp_times(exponent, p);
     t.value = vselect(vlt(vset(1), exponent), t.second - p, p * vexpm1(vmin(vset(1), exponent)));
     return t;
