@@ -1,4 +1,4 @@
-"""Build the engines: each engine's kernels.c once per instruction set, linked with its Cython module into one extension.
+"""Build the engines: each engine's kernels.c once per instruction set, linked into one extension.
 
 Everything else about the package stands in pyproject.toml. A flag the compiler lacks, or missing OpenMP, leaves a
 variant out and says so; it never stops the build. FASTENT_BUILD_SCALAR=1 builds the single variant that compilers
@@ -20,7 +20,9 @@ ENGINES = ("_rows",)
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
-C_FLAGS = ["/O2", "/std:c11"] if MSVC else ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+C_FLAGS = (
+    ["/O2", "/std:c11"] if MSVC else ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+)
 OPENMP = ["/openmp"] if MSVC else ["-fopenmp"]
 SCALAR = bool(os.environ.get("FASTENT_BUILD_SCALAR"))
 AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mpopcnt"]
@@ -44,7 +46,11 @@ class BuildEngines(build_ext):
         return True
 
     def build_extensions(self) -> None:
-        openmp = OPENMP if self.compiles(OPENMP, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n") else []
+        openmp = (
+            OPENMP
+            if self.compiles(OPENMP, "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n")
+            else []
+        )
         variants = {isa: flags for isa, flags in VARIANTS.items() if self.compiles(flags)}
         macros = [(f"FASTENT_HAS_{isa.upper()}", "1") for isa in variants]
         for extension in self.extensions:
@@ -62,7 +68,9 @@ class BuildEngines(build_ext):
 
 def engine(name: str) -> Extension:
     sources = sorted(str(path) for folder in (name, "_simd") for path in (PACKAGE / folder).glob("*.[ch]"))
-    return Extension(f"fastent.{name}.engine", [f"{PACKAGE}/{name}/engine.pyx"], depends=[s for s in sources if "engine.c" not in s])
+    return Extension(
+        f"fastent.{name}.engine", [f"{PACKAGE}/{name}/engine.pyx"], depends=[s for s in sources if "engine.c" not in s]
+    )
 
 
 extensions = [Extension("fastent._openmp", [f"{PACKAGE}/_openmp.pyx"]), *(engine(name) for name in ENGINES)]

@@ -1,7 +1,7 @@
 """Write src/fastent/_simd/coefficients.h: the polynomials and tables behind log, exp and the Jensen-Shannon term.
 
-Every polynomial interpolates its function at the Chebyshev nodes of the range it is used on, computed with 60 digits and
-rounded to double at the end; the largest relative error on the range stands in a comment beside it.
+Every polynomial interpolates its function at the Chebyshev nodes of the range it is used on, computed with 60 digits
+and rounded to double at the end; the largest relative error on the range stands in a comment beside it.
 Run `python tools/fit_polynomials.py` after changing a range or a degree.
 """
 
@@ -80,7 +80,9 @@ def log_table():
     reciprocals.append(0.5)
     offsets.append(float(log(mpf(2))))
     return (
-        array("LOG_RECIPROCAL", reciprocals, "reciprocals of the sixteen mantissa intervals; 1 and 1/2 exact at the ends")
+        array(
+            "LOG_RECIPROCAL", reciprocals, "reciprocals of the sixteen mantissa intervals; 1 and 1/2 exact at the ends"
+        )
         + "\n"
         + array("LOG_OFFSET", offsets, "minus their logarithms; see log_table")
     )

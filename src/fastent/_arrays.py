@@ -39,7 +39,9 @@ _KNOWN |= {dtype.newbyteorder(): (code, True) for dtype, (code, _) in list(_KNOW
 def _of_torch(function: str, name: str, value: Any) -> Array | np.ndarray[Any, Any]:
     tensor = value.detach()
     if tensor.device.type != "cpu":
-        raise TypeError(f"{function}: {name} must be a tensor on the CPU, got one on {tensor.device}; pass {name}.cpu()")
+        raise TypeError(
+            f"{function}: {name} must be a tensor on the CPU, got one on {tensor.device}; pass {name}.cpu()"
+        )
     torch = sys.modules["torch"]
     if tensor.dtype == torch.bfloat16:
         return Array(tensor.view(torch.int16).numpy().view(np.uint16), engine.DTYPES["bfloat16"], False, "bfloat16")
@@ -72,7 +74,9 @@ def as_array(function: str, name: str, value: Any, scalar: bool = False) -> Arra
             else:
                 value = np.asarray(value)
         except ValueError as error:
-            raise TypeError(f"{function}: {name} must be an array of numbers, got {type(value).__name__} ({error})") from None
+            raise TypeError(
+                f"{function}: {name} must be an array of numbers, got {type(value).__name__} ({error})"
+            ) from None
     if isinstance(value, Array):
         array = value
     else:

@@ -1,7 +1,7 @@
 """What the engines share of OpenMP: its thread count, one parallel region at a time, and surviving fork.
 
-libgomp keeps a pool of threads per calling thread, and a child forked after a parallel region waits forever for threads
-that were not copied. So a parallel region is entered by one Python thread at a time (others compute serially meanwhile),
+libgomp keeps a pool of threads per calling thread, and a child forked after a parallel region waits forever for
+threads that were not copied. So a parallel region is entered by one Python thread at a time (others compute serially),
 and before a fork the pool of the forking thread is given back; the next region starts a new one, in parent and child.
 """
 

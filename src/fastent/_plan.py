@@ -1,7 +1,7 @@
 """All validation and geometry: from a caller's arguments to an engine call.
 
-A plan sees every call as batch dimensions (outputs) and reduced dimensions (entries), merged where strides allow, so that
-plain rows, columns, one reference against many rows and all pairs are the same loop. Every refusal is made here, before
+A plan sees every call as batch dimensions (outputs) and reduced dimensions (entries), merged where strides allow: plain
+rows, columns, one reference against many rows and all pairs are the same loop. Every refusal is made here, before
 any work, in a sentence that names the function and the argument, what it got and what would do.
 """
 
@@ -169,7 +169,7 @@ def _merge(shape: list[int], strides: list[list[int]]) -> tuple[tuple[int, ...],
         else:
             merged.append((n, steps))
     if not merged:
-        merged = [(1, [s[-1] if s else 0 for s in strides])]
+        merged = [(1, [0] * len(strides))]
     return tuple(n for n, _ in merged), [tuple(steps[i] for _, steps in merged) for i in range(len(strides))]
 
 
@@ -186,14 +186,18 @@ def _lanes_are_outputs(length: int, operands: list[Array | None], reduce_strides
     )
 
 
-def _geometry(shape: tuple[int, ...], axes: tuple[int, ...], operands: list[Array | None], out: np.ndarray[Any, Any]) -> _Geometry:
+def _geometry(
+    shape: tuple[int, ...], axes: tuple[int, ...], operands: list[Array | None], out: np.ndarray[Any, Any]
+) -> _Geometry:
     batch = [d for d in range(len(shape)) if d not in axes]
     absent = (0,) * len(shape)
     strides = [operand.values.strides if operand is not None else absent for operand in operands]
     out_strides = [0] * len(shape)
     for d, stride in zip(batch, out.strides, strict=True):
         out_strides[d] = stride
-    batch_shape, batch_strides = _merge([shape[d] for d in batch], [[s[d] for d in batch] for s in [*strides, out_strides]])
+    batch_shape, batch_strides = _merge(
+        [shape[d] for d in batch], [[s[d] for d in batch] for s in [*strides, out_strides]]
+    )
     reduce_shape, reduce_strides = _merge([shape[d] for d in axes], [[s[d] for d in axes] for s in strides])
     length = math.prod(reduce_shape)
     if length == 1:
@@ -213,7 +217,13 @@ def _broadcast(operand: Array, shape: tuple[int, ...]) -> Array:
     return operand if operand.values.shape == shape else operand._replace(values=np.broadcast_to(operand.values, shape))
 
 
-def _target(out: np.ndarray[Any, Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any], keep: bool, inputs: list[Array | None]) -> np.ndarray[Any, Any]:
+def _target(
+    out: np.ndarray[Any, Any] | None,
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    keep: bool,
+    inputs: list[Array | None],
+) -> np.ndarray[Any, Any]:
     """Where the engine writes: `out` itself when it can hold the values and touches no input."""
     if (
         out is None
@@ -248,7 +258,8 @@ def reduce_rows(
     """Reduce the rows of p, or of p and q, to one number each."""
     if (
         type(p) is np.ndarray and p.ndim == 1 and p.dtype is FLOAT64 and axis == -1
-        and where is None and out is None and not keepdims and 0 < p.size < 65536 and invalid == "nan" and workers is None
+        and where is None and out is None and not keepdims and 0 < p.size < 65536 and invalid == "nan"
+        and workers is None
         and (not binary or (type(q) is np.ndarray and q.dtype is FLOAT64 and q.shape == p.shape and q.strides == (8,)))
         and p.strides == (8,)
     ):  # fmt: skip
@@ -263,7 +274,11 @@ def reduce_rows(
     axes = _check_axes(function, axis, len(shape))
     mask = None if where is None else _check_where(function, where, shape)
     dtype = fresh_dtype(left, right)
-    kept = tuple(1 if d in axes else n for d, n in enumerate(shape)) if keepdims else tuple(n for d, n in enumerate(shape) if d not in axes)
+    kept = (
+        tuple(1 if d in axes else n for d, n in enumerate(shape))
+        if keepdims
+        else tuple(n for d, n in enumerate(shape) if d not in axes)
+    )
     if out is not None:
         _check_out(function, out, kept, dtype)
     entries = math.prod(shape)
@@ -274,7 +289,9 @@ def reduce_rows(
     covered = None if mask is None else Array(mask.view(np.uint8), engine.DTYPES["bool"], False, "bool")
     length = math.prod(shape[a] for a in axes)
     target = _target(out, kept, dtype, invalid == "nan", [left, right, covered])
-    flat = target.reshape(tuple(n for d, n in enumerate(shape) if d not in axes)) if keepdims and target.size else target
+    flat = (
+        target.reshape(tuple(n for d, n in enumerate(shape) if d not in axes)) if keepdims and target.size else target
+    )
     if length == 0:
         target[...] = np.nan
     elif target.size:
@@ -303,12 +320,21 @@ def _codes(measure: Measure, single: int, normalize: bool) -> tuple[int, int, in
     return engine.MEASURES[kernel], single, int(normalize), engine.FINISHES[finish]
 
 
-def _numbers(measure: Measure, length: int, normalize: bool, order: float, weight: float, divisor: float | Callable[[int], float]) -> tuple[float, float, float, float]:
+def _numbers(
+    measure: Measure, length: int, normalize: bool, order: float, weight: float, divisor: float | Callable[[int], float]
+) -> tuple[float, float, float, float]:
     unit = divisor if isinstance(divisor, float) else divisor(length)
     return order, weight, unit, measure.bound(length) if normalize else math.inf
 
 
-def _raise_invalid(function: str, operands: list[tuple[str, Array | None]], mask: Any, axes: tuple[int, ...], result: Any, normalize: bool) -> None:
+def _raise_invalid(
+    function: str,
+    operands: list[tuple[str, Array | None]],
+    mask: Any,
+    axes: tuple[int, ...],
+    result: Any,
+    normalize: bool,
+) -> None:
     """Name the first bad row, its position and the reason."""
     index = tuple(int(i) for i in np.argwhere(np.isnan(result))[0]) if result.ndim else ()
     reason = "its sum is 0"
@@ -319,7 +345,9 @@ def _raise_invalid(function: str, operands: list[tuple[str, Array | None]], mask
         included = np.ones(row.shape, bool) if mask is None else Array(mask, 0, False, "bool").take_row(axes, index)
         found = describe_entries(row, included)
         if found is not None or not np.any((row != 0) & included):
-            raise InvalidRowError(function, name, index, found or ("it has no entries" if not included.any() else reason))
+            raise InvalidRowError(
+                function, name, index, found or ("it has no entries" if not included.any() else reason)
+            )
     raise InvalidRowError(function, "p", index, "its value is not defined")
 
 
@@ -348,7 +376,7 @@ def map_elements(
     invalid: str = "nan",
     workers: int | None = None,
 ) -> Result:
-    """Apply a function of one or two numbers to every element; what `where` excludes keeps the value of `out`, or is nan."""
+    """Apply a function of one or two numbers to every element; the others keep the value of `out`, or are nan."""
     _check_invalid(function, invalid)
     arrays = [as_array(function, name, value, scalar=True) for name, value in operands]
     try:
@@ -364,28 +392,32 @@ def map_elements(
     count = workers_for(function, workers, math.prod(shape))
     arrays = [_broadcast(a, shape) for a in arrays]
     covered = None if mask is None else Array(mask.view(np.uint8), engine.DTYPES["bool"], False, "bool")
-    padded: list[Array | None] = [*arrays, *[None] * (2 - len(arrays)), covered]
-    target = _target(out, shape, dtype, invalid == "nan", padded)
-    if target is not out:
-        target[...] = np.nan if out is None or mask is None else out
-    elif mask is None and target.size and not target.flags.c_contiguous:
-        pass  # every element is written below
+    inputs: list[Array | None] = [*arrays, *[None] * (2 - len(arrays)), covered]
+    target = _target(out, shape, dtype, invalid == "nan", inputs)
+    if target is not out and mask is not None:
+        target[...] = np.nan if out is None else out
     if target.size:
-        strides = [a.values.strides if a is not None else (0,) * len(shape) for a in padded]
-        dims, steps = _merge(list(shape), [list(s) for s in [*strides, target.strides]])
-        line = dims[-1]
-        batch = dims[:-1] or (1,)
-        specs = []
-        for a, step in zip([*padded, Array(target, engine.DTYPES[target.dtype.name], False, target.dtype.name)], steps, strict=True):
-            last = step[-1] if math.prod(shape) > 1 else (a.values.itemsize if a is not None else 0)
-            specs.append(None if a is None else (a.values, a.code, a.swapped, step[:-1] or (0,), (last,)))
-        engine.map_lines(engine.ELEMENTS[element], divisor, batch, line, *specs, count)
+        written = Array(target, engine.DTYPES[target.dtype.name], False, target.dtype.name)
+        dims, steps = _merge(
+            list(shape), [list(a.values.strides if a else (0,) * len(shape)) for a in [*inputs, written]]
+        )
+        first, second, third, last = (
+            None if a is None else (a.values, a.code, a.swapped, step[:-1] or (0,), step[-1:])
+            for a, step in zip([*inputs, written], steps, strict=True)
+        )
+        engine.map_lines(
+            engine.ELEMENTS[element], divisor, dims[:-1] or (1,), dims[-1], first, second, third, last, count
+        )
     if invalid == "raise":
         bad = np.isnan(target) if mask is None else np.isnan(target) & mask
         if bad.any():
             position = tuple(int(i) for i in np.argwhere(bad)[0])
-            values = ", ".join(f"{name} = {a.take_row((), position)[()]}" for (name, _), a in zip(operands, arrays, strict=True))
-            raise ValueError(f"{function}: element {position if position else ''} is outside the domain: {values}".replace("  ", " "))
+            values = ", ".join(
+                f"{name} = {a.take_row((), position)[()]}" for (name, _), a in zip(operands, arrays, strict=True)
+            )
+            raise ValueError(
+                f"{function}: element {position if position else ''} is outside the domain: {values}".replace("  ", " ")
+            )
     if out is None:
         return target[()]
     if out is not target:
@@ -396,7 +428,7 @@ def map_elements(
 def divide_by_log_count(
     function: str, values: Any, p: Any, where: Any, axis: int | tuple[int, ...] | None, keepdims: bool, out: Any
 ) -> Result:
-    """values / ln k, where k is the number of entries that `where` includes; 0 for k = 1. `values` has kept dimensions."""
+    """values / ln k for the number k of entries that `where` includes; 0 for k = 1. `values` has kept dimensions."""
     shape = as_array(function, "p", p).values.shape
     axes = _check_axes(function, axis, len(shape))
     counts = np.count_nonzero(_check_where(function, where, shape), axis=axes, keepdims=True)

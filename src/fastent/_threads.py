@@ -1,7 +1,8 @@
 """How many workers a call gets.
 
-`workers=` argument, else set_workers(), else FASTENT_NUM_THREADS, else OMP_NUM_THREADS, else the processors this process
-may use (affinity and cgroup quota). Limits set at run time through OpenMP, as threadpoolctl does, cap all of these.
+The `workers=` argument, else set_workers(), else FASTENT_NUM_THREADS, else OMP_NUM_THREADS, else the processors that
+this process may use (affinity and cgroup quota). Limits set at run time through OpenMP, as threadpoolctl does, cap all
+of these.
 Everything is read at call time, but only by calls with enough work to share out.
 """
 
@@ -23,7 +24,7 @@ _openmp_at_start = _openmp.max_threads()
 _default: int | None = None
 
 
-class set_workers:  # noqa: N801  (used like a function, with `with` like a context manager)
+class set_workers:  # (used like a function, with `with` like a context manager)
     """Set how many workers later calls use when they do not say it themselves.
 
     Parameters
@@ -49,7 +50,9 @@ class set_workers:  # noqa: N801  (used like a function, with `with` like a cont
     def __enter__(self) -> set_workers:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         global _default
         _default = self._former
 

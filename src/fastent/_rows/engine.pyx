@@ -1,6 +1,6 @@
 """The row engine: from a plan's arrays and integers to kernel calls, in parallel over outputs or pieces of long rows.
 
-Pieces are cut at fixed places and joined as a fixed tree, so the bits of a result do not depend on the number of workers.
+Pieces are cut at fixed places and joined as a fixed tree: the bits of a result do not depend on the number of workers.
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
@@ -201,7 +201,8 @@ cdef int run_segments(const rows_job *job, int64_t tiles, int64_t segment_entrie
     cdef const rows_table *table = active
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
     cdef int64_t segments = ceil_div(table.block_count(job), segment_blocks), node = table.tile_node_bytes(job)
-    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63, slice_segments = max(workers, SLICE * workers // segment_entries)
+    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63
+    cdef int64_t slice_segments = max(workers, SLICE * workers // segment_entries)
     cdef int64_t tile, first, last, i
     cdef int phase, done
     cdef _Scratch scratch = _Scratch(stride * workers), nodes = _Scratch(node * (segments + 1))
@@ -216,8 +217,12 @@ cdef int run_segments(const rows_job *job, int64_t tiles, int64_t segment_entrie
             for first in range(0, segments, slice_segments):
                 last = min(first + slice_segments, segments)
                 with nogil:
-                    for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
-                        table.segment(job, tile, i, phase, totals, parts + node * i, memory + stride * threadid())
+                    if workers > 1:
+                        for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                            table.segment(job, tile, i, phase, totals, parts + node * i, memory + stride * threadid())
+                    else:
+                        for i in range(first, last):
+                            table.segment(job, tile, i, phase, totals, parts + node * i, memory)
                 PyErr_CheckSignals()
             with nogil:
                 done = table.fold(job, tile, segments, phase, parts, totals, memory)
@@ -233,18 +238,21 @@ cdef int run_tile(const rows_table *table, const rows_job *job, int64_t tile, vo
 
 
 cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
-    cdef int64_t along = job.batch_shape[job.batch_dims - 1], lines = outputs // along, tiles, width = ROWS_TILE
+    cdef int64_t along = job.batch_shape[job.batch_dims - 1], lines = outputs // along, width = ROWS_TILE
+    cdef int64_t blocks = active.block_count(job), tiles, tile_entries
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
-    if workers > 1 and not job.lanes_are_outputs:
-        width = min(width, max(1, outputs // (workers * CHUNKS)))
-    job.tile_width = <int>width
+    if not job.lanes_are_outputs:
+        # rows are done one after the other anyway: small tiles share them out evenly, and let Ctrl-C in between
+        width = min(width, max(1, outputs // (workers * CHUNKS) if workers > 1 else width), max(1, SLICE // job.length))
     tiles = lines * ceil_div(along, width)
-    if workers > 1 and tiles < 4 * workers and active.block_count(job) > segment_blocks:
+    tile_entries = job.length * min(width, along)
+    if blocks > segment_blocks and (tile_entries > SLICE or (workers > 1 and tiles < 4 * workers)):
         if not job.lanes_are_outputs:
-            job.tile_width = 1
-            tiles = outputs
-        return run_segments(job, tiles, segment_blocks * ceil_div(job.length * min(width, along), active.block_count(job)), workers)
-    return run_units(job, tiles, job.length * min(width, along), workers, False)
+            width, tiles, tile_entries = 1, outputs, job.length
+        job.tile_width = <int>width
+        return run_segments(job, tiles, max(1, segment_blocks * tile_entries // blocks), workers)
+    job.tile_width = <int>width
+    return run_units(job, tiles, tile_entries, workers, False)
 
 
 def reduce(tuple codes, tuple numbers, tuple batch_shape, tuple reduce_shape, bint outer, tuple p, q, where, tuple out,
@@ -297,7 +305,8 @@ cdef int run_shared(rows_job *job, int64_t outputs, int workers, bint mapping) e
     return 0
 
 
-def map_lines(int function, double divisor, tuple batch_shape, int64_t length, tuple p, q, where, tuple out, int workers):
+def map_lines(int function, double divisor, tuple batch_shape, int64_t length, tuple p, q, where, tuple out,
+              int workers):
     """Apply a function to every element of a plan."""
     cdef rows_job job
     cdef _Buffers buffers = _Buffers()

@@ -417,16 +417,22 @@ static vd node_value(const rows_job *job, const struct node *n) {
     return masked_value(job, n, value);
 }
 
-static int all_regular(const rows_job *job, const struct node *nodes, int vectors) {
+/* Positive sums outside the regular range; zero and NaN stay what they are. */
+INLINE vm irregular(vd sum) {
+    vd low = vselect(vlt(vset(0), sum), vset(REGULAR_LOW) - sum, vset(0)); /* positive below the range */
+    return vlt(vset(0), vselect(vle(vset(REGULAR_HIGH), sum), vset(1), low));
+}
+
+static int needs_rescue(const rows_job *job, const struct node *nodes, int vectors) {
     for (int v = 0; v < vectors && job->normalize; v++)
-        if (!vall(regular(nodes[v].p)) || (is_binary(job->measure) && !vall(regular(nodes[v].q))))
-            return 0;
-    return 1;
+        if (vany(irregular(nodes[v].p)) || (is_binary(job->measure) && vany(irregular(nodes[v].q))))
+            return 1;
+    return 0;
 }
 
 /* Power of two that brings a sum into the regular range, 1 where it is there. */
 INLINE double rescue_scale(double sum) {
-    return sum >= REGULAR_LOW && sum < REGULAR_HIGH ? 1 : sum < REGULAR_LOW ? 0x1p120 : 0x1p-64;
+    return sum >= REGULAR_HIGH ? 0x1p-64 : sum < REGULAR_LOW ? 0x1p120 : 1;
 }
 
 static void set_rescue_scales(const struct tile *t, int horizontal, const struct node *nodes, struct workspace *w) {
@@ -439,19 +445,11 @@ static void set_rescue_scales(const struct tile *t, int horizontal, const struct
 static vd finish(const rows_job *job, vd value) {
     vd bound = vset(job->bound), order_gap = vset(1 - job->order);
     switch (job->finish) {
-    case ROWS_EXP:
-        return vmin(bound, vexp_times(value, vset(1)));
-    case ROWS_LOG:
-        value = vlog(value);
-        break;
-    case ROWS_ONE_MINUS:
-        value = vset(1) - value;
-        break;
-    case ROWS_LESS_ONE:
-        value = value - vset(1);
-        break;
-    case ROWS_TSALLIS:
-        return job->order < INF ? vexpm1(order_gap * value) / order_gap : value * vset(0);
+    case ROWS_EXP: value = vexp_times(value, vset(1)); break;
+    case ROWS_LOG: value = vlog(value); break;
+    case ROWS_ONE_MINUS: value = vset(1) - value; break;
+    case ROWS_LESS_ONE: value = value - vset(1); break;
+    case ROWS_TSALLIS: value = job->order < INF ? vexpm1(order_gap * value) / order_gap : value * vset(0); break;
     }
     value = vmin(bound, value);
     if (job->divisor != 1)
@@ -525,7 +523,7 @@ static void reduce_tile(const rows_job *job, int64_t index, struct workspace *w)
     for (int64_t r = 0; r < (across ? t.width : 1); r++) {
         struct node nodes[TILE_VECTORS];
         tile_nodes(job, &row, NULL, NULL, nodes, w);
-        if (!all_regular(job, nodes, t.vectors)) {
+        if (needs_rescue(job, nodes, t.vectors)) {
             set_rescue_scales(&row, across, nodes, w);
             tile_nodes(job, &row, w->scale_p, w->scale_q, nodes, w);
         }
@@ -570,7 +568,7 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
         advance_totals(finishes_blocks(job) ? ROWS_STATISTICS : phase, total + v, sums + v);
     if (phase != ROWS_TERMS)
         return 1;
-    if (!all_regular(job, total, t.vectors))
+    if (needs_rescue(job, total, t.vectors))
         return 0;
     double values[ROWS_TILE + VL] = {0};
     for (int v = 0; v < t.vectors; v++)
