@@ -21,7 +21,7 @@ ENGINES = ("_rows",)
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
 C_FLAGS = (
-    ["/O2", "/std:c11"] if MSVC else ["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+    ["/O2", "/std:c11"] if MSVC else ["-std=gnu11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
 )
 OPENMP = ["/openmp"] if MSVC else ["-fopenmp"]
 SCALAR = bool(os.environ.get("FASTENT_BUILD_SCALAR"))

@@ -257,7 +257,7 @@ def reduce_rows(
 ) -> Result:
     """Reduce the rows of p, or of p and q, to one number each."""
     if (
-        type(p) is np.ndarray and p.ndim == 1 and p.dtype is FLOAT64 and axis == -1
+        type(p) is np.ndarray and p.ndim == 1 and p.dtype is FLOAT64 and axis in (-1, 0, None)
         and where is None and out is None and not keepdims and 0 < p.size < 65536 and invalid == "nan"
         and workers is None
         and (not binary or (type(q) is np.ndarray and q.dtype is FLOAT64 and q.shape == p.shape and q.strides == (8,)))

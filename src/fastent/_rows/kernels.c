@@ -1,194 +1,40 @@
-/* The row kernels: two loop shapes that share one loop.
+/* The row kernels: rows cut into blocks, blocks reduced as spans (span.h), their sums joined as a tree.
  *
- * inner  lanes are consecutive entries of one row, reduced across lanes at the end of a block
- * outer  lanes are different outputs; entries of one output lie ROWS_TILE_ROW apart in a packed tile
+ * Two shapes: inner, where a block is a piece of one row, and outer, where it is a packed tile of pieces side by side.
+ * Blocks begin at fixed places and the tree is a function of the block numbers, so the bits depend neither on who computes
+ * which part nor on how many rows there are.
  *
- * Both walk a `span`: vectors at a stride, in cache, first for the sums, then for the terms. Rows longer than a block are
- * cut at fixed places; the parts are joined as a binary tree over the block numbers, so the bits depend neither on who
- * computes which part nor on how many rows there are.
- *
- * A row whose sum leaves [2^-960, 2^1000) is done again with its entries scaled by a power of two; what is still outside
- * then is invalid.
+ * Two kinds of rows are done again. A row whose sum leaves [2^-960, 2^1000): with its entries scaled by a power of two;
+ * what is still outside then is invalid. A pair of rows whose divergence is below 2^-60: with sums to twice the digits.
  */
 #include "kernels.h"
 #include "load.h"
-#include "terms.h"
 #include "map.h"
+#include "span.h"
 
-#define UNROLL 4 /* vectors in flight, to hide the latency of the polynomials */
 #define REGULAR_LOW 0x1p-960
 #define REGULAR_HIGH 0x1p1000
+#define NEARLY_EQUAL 0x1p-60
 #define TILE_VECTORS (ROWS_TILE / VL)
-
-struct span {
-    const double *x, *y;
-    int64_t stride; /* doubles between vectors */
-    int64_t count;  /* whole vectors */
-    int64_t tail;   /* entries of one more, partly filled vector */
-};
 
 /* Workspace of one thread. */
 struct workspace {
     double *x, *y, *mask;
+    int grade; /* the job's, or a better one for rows that need it */
     struct loader loader;
     struct node *levels; /* nodes that wait for their sibling, one tile of nodes per level of the tree */
     struct node *part;   /* one tile of nodes under construction */
     double scale_p[ROWS_TILE], scale_q[ROWS_TILE];
 };
 
-/* ---- one span ---- */
-
-INLINE vd span_vector(const double *data, const struct span *span, int64_t i) {
-    return i < span->count ? vload(data + i * span->stride) : vload_part(data + i * span->stride, span->tail);
-}
-
-INLINE vd span_minimum(const double *data, const struct span *span) {
-    vd low = vset(INF);
-    for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
-        low = vmin(span_vector(data, span, i), low);
-    return low;
-}
-
-/* Sum and largest entry; NaN for the sum where an entry is negative. */
-INLINE void span_sum(const double *data, const struct span *span, int want_top, int horizontal, vd *sum_out, vd *top_out) {
-    vd sum = vset(0), other = vset(0), top = vset(0);
-    vi signs = vset_bits(0);
-    int64_t i = 0;
-    for (; i + UNROLL <= span->count; i += UNROLL) {
-        const double *at = data + i * span->stride;
-        vd v0 = vload(at), v1 = vload(at + span->stride), v2 = vload(at + 2 * span->stride), v3 = vload(at + 3 * span->stride);
-        /* pairs first and two sums in turn: the chain of roundings is an eighth as long */
-        vd next = other + ((v0 + v1) + (v2 + v3));
-        other = sum;
-        sum = next;
-        signs |= (vbits(v0) | vbits(v1)) | (vbits(v2) | vbits(v3));
-        if (want_top)
-            top = vmax(vmax(vmax(v0, v1), vmax(v2, v3)), top);
-    }
-    for (; i < span->count + (span->tail > 0); i++) {
-        vd v = span_vector(data, span, i);
-        sum += v;
-        signs |= vbits(v);
-        if (want_top)
-            top = vmax(v, top);
-    }
-    vd total = sum + other;
-    /* the sign bit as a double's: anything below zero, or a harmless -0.0 */
-    if (vany(vlt(vfrom_bits((signs & vset_bits(UINT64_C(1) << 63)) | vset_bits(ONE_BITS)), vset(0))))
-        total = vselect(vlt(span_minimum(data, span), vset(0)), vset(NOT_A_NUMBER), total);
-    *sum_out = horizontal ? vset(vsum(total)) : total;
-    *top_out = horizontal && want_top ? vset(vtop(top)) : top;
-}
-
-INLINE void span_statistics(int measure, int normalize, const struct span *span, int horizontal, struct node *n) {
-    int which = normalize || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? top_operand(measure) : 3;
-    vd q_top = vset(0);
-    span_sum(span->x, span, which & 1, horizontal, &n->p, &n->top);
-    n->q = vset(0);
-    if (is_binary(measure)) {
-        span_sum(span->y, span, which & 2, horizontal, &n->q, &q_top);
-        n->top = vmax(n->top, q_top);
-    }
-    n->reference = n->value = n->second = n->rest = vset(0);
-}
-
-/* Sum without the dropped entry, and (for cross-entropy) the other operand's entry at its place. */
-INLINE void span_rest(int measure, const struct span *span, vd drop, struct node *n) {
-    const double *data = measure == ROWS_CROSS_ENTROPY ? span->y : span->x;
-    for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
-        vd v = span_vector(data, span, i);
-        vm dropped = veq(v, drop);
-        n->rest += vselect(dropped, vset(0), v);
-        if (measure == ROWS_CROSS_ENTROPY)
-            n->second += vselect(dropped, span_vector(span->x, span, i), vset(0));
-    }
-}
-
-INLINE struct terms span_term(int measure, int grade, int dropping, const struct span *span, int64_t i, int partly,
-                              const struct scale *s) {
-    vd y = vset(0);
-    vd x = partly ? vload_part(span->x + i * span->stride, span->tail) : vload(span->x + i * span->stride);
-    if (is_binary(measure))
-        y = partly ? vload_part(span->y + i * span->stride, span->tail) : vload(span->y + i * span->stride);
-    struct terms t = term(measure, grade, x, y, s);
-    if (dropping)
-        t.value = vselect(veq(measure == ROWS_CROSS_ENTROPY ? y : x, s->drop), vset(0), t.value);
-    return t;
-}
-
-INLINE void span_terms(int measure, int grade, int dropping, const struct span *span, const struct scale *s, struct node *n) {
-    vd sum = n->value, other = vset(0), second = n->second;
-    int64_t i = 0;
-    if (!has_second(measure)) {
-        for (; i + UNROLL <= span->count; i += UNROLL) {
-            vd t[UNROLL];
-            for (int u = 0; u < UNROLL; u++)
-                t[u] = span_term(measure, grade, dropping, span, i + u, 0, s).value;
-            vd next = other + ((t[0] + t[1]) + (t[2] + t[3]));
-            other = sum;
-            sum = next;
-        }
-    }
-    for (; i < span->count + (span->tail > 0); i++) {
-        struct terms t = span_term(measure, grade, dropping, span, i, i == span->count, s);
-        sum += t.value;
-        second += t.second;
-    }
-    n->value = sum + other;
-    n->second = second;
-}
-
-INLINE void node_across(struct node *n) {
-    n->value = vset(vsum(n->value));
-    n->second = vset(vsum(n->second));
-    n->rest = vset(vsum(n->rest));
-}
-
-/* One phase over one span. Statistics and terms run back to back when `totals` is NULL: the span is the whole row, or the
- * measure can finish it alone. */
-INLINE void span_node(int measure, int grade, int phase, const rows_job *job, const struct span *span, int horizontal,
-                      const struct node *totals, struct node *n) {
-    int alone = totals == NULL;
-    if (alone || phase == ROWS_STATISTICS)
-        span_statistics(measure, job->normalize, span, horizontal, n);
-    else
-        n->p = n->q = n->top = n->reference = n->value = n->second = n->rest = vset(0);
-    if (!alone && phase == ROWS_STATISTICS)
-        return;
-    const struct node *whole = alone ? n : totals;
-    struct scale s = make_scale(whole, measure, job);
-    if (measure == ROWS_RENYI_DIVERGENCE && (alone || phase == ROWS_RATIO)) {
-        vd top = vset(-INF);
-        for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
-            top = vmax(ratio_term(span_vector(span->x, span, i), span_vector(span->y, span, i), &s), top);
-        n->reference = s.reference = horizontal ? vset(vtop(top)) : top;
-    }
-    if (!alone && phase == ROWS_RATIO)
-        return;
-    /* Renyi and min-entropy need the rest, too, but drop nothing */
-    vd drop = s.drop;
-    if (job->normalize && (measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY))
-        drop = vselect(vlt(vset(0.5) * whole->p, whole->top), whole->top, drop);
-    if (top_operand(measure) && vany(vlt(vset(0), drop))) {
-        span_rest(measure, span, drop, n);
-        span_terms(measure, grade, 1, span, &s, n);
-    } else {
-        span_terms(measure, grade, 0, span, &s, n);
-    }
-    if (horizontal)
-        node_across(n);
-    if (alone)
-        n->value = obeys_chain_rule(measure, job->normalize) || is_local(measure, job->normalize)
-                       ? measure_value(measure, n, &s, job->normalize)
-                       : n->value;
-}
-
 /* ---- joining parts of a row ---- */
 
 INLINE void join(int measure, int chain, struct node *into, const struct node *later) {
     struct node both = *into;
-    both.p = into->p + later->p;
-    both.q = into->q + later->q;
+    both.p = vtwo_sum(into->p, later->p, &both.p_low);
+    both.q = vtwo_sum(into->q, later->q, &both.q_low);
+    both.p_low += into->p_low + later->p_low;
+    both.q_low += into->q_low + later->q_low;
     both.top = vmax(into->top, later->top);
     both.reference = vmax(into->reference, later->reference);
     if (chain) {
@@ -319,25 +165,44 @@ INSTANCE(ROWS_CROSS_ENTROPY, PRECISE)
 INSTANCE(ROWS_CROSS_ENTROPY, SINGLE)
 INSTANCE(ROWS_KL, PRECISE)
 INSTANCE(ROWS_KL, SINGLE)
+INSTANCE(ROWS_KL, EXACT_SUMS)
 INSTANCE(ROWS_LOG_RATIO, PRECISE)
 INSTANCE(ROWS_JEFFREYS, PRECISE)
+INSTANCE(ROWS_JEFFREYS, EXACT_SUMS)
 INSTANCE(ROWS_JS, PRECISE)
 INSTANCE(ROWS_JS, SINGLE)
+INSTANCE(ROWS_JS, EXACT_SUMS)
 INSTANCE(ROWS_JS_WEIGHTED, PRECISE)
+INSTANCE(ROWS_JS_WEIGHTED, EXACT_SUMS)
 INSTANCE(ROWS_HELLINGER, PRECISE)
+INSTANCE(ROWS_HELLINGER, EXACT_SUMS)
 INSTANCE(ROWS_TOTAL_VARIATION, PRECISE)
 INSTANCE(ROWS_RENYI_DIVERGENCE, PRECISE)
+INSTANCE(ROWS_RENYI_DIVERGENCE, EXACT_SUMS)
+
+#define PRECISE_ONLY(measure) [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, PRECISE)}
+#define SHORT_SINGLE(measure) [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, SINGLE)}
+#define WITH_EXACT(measure, single)                                                        \
+    [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, single), \
+                 [EXACT_SUMS] = NAME(measure, EXACT_SUMS)}
 
 /* Measures without a short polynomial use the precise loop for float32 results, too. */
-#define ONE_GRADE(measure) [measure] = {NAME(measure, PRECISE), NAME(measure, PRECISE)}
-#define TWO_GRADES(measure) [measure] = {NAME(measure, PRECISE), NAME(measure, SINGLE)}
-
 static block_kernel *const block_kernels[ROWS_MEASURES][GRADES] = {
-    TWO_GRADES(ROWS_ENTROPY),      ONE_GRADE(ROWS_GINI),           ONE_GRADE(ROWS_SQUARES),
-    ONE_GRADE(ROWS_RENYI),         ONE_GRADE(ROWS_SUPPORT),        ONE_GRADE(ROWS_MIN_ENTROPY),
-    TWO_GRADES(ROWS_CROSS_ENTROPY), TWO_GRADES(ROWS_KL),           ONE_GRADE(ROWS_LOG_RATIO),
-    ONE_GRADE(ROWS_JEFFREYS),      TWO_GRADES(ROWS_JS),            ONE_GRADE(ROWS_JS_WEIGHTED),
-    ONE_GRADE(ROWS_HELLINGER),     ONE_GRADE(ROWS_TOTAL_VARIATION), ONE_GRADE(ROWS_RENYI_DIVERGENCE),
+    SHORT_SINGLE(ROWS_ENTROPY),
+    PRECISE_ONLY(ROWS_GINI),
+    PRECISE_ONLY(ROWS_SQUARES),
+    PRECISE_ONLY(ROWS_RENYI),
+    PRECISE_ONLY(ROWS_SUPPORT),
+    PRECISE_ONLY(ROWS_MIN_ENTROPY),
+    SHORT_SINGLE(ROWS_CROSS_ENTROPY),
+    WITH_EXACT(ROWS_KL, SINGLE),
+    PRECISE_ONLY(ROWS_LOG_RATIO),
+    WITH_EXACT(ROWS_JEFFREYS, PRECISE),
+    WITH_EXACT(ROWS_JS, SINGLE),
+    WITH_EXACT(ROWS_JS_WEIGHTED, PRECISE),
+    WITH_EXACT(ROWS_HELLINGER, PRECISE),
+    PRECISE_ONLY(ROWS_TOTAL_VARIATION),
+    WITH_EXACT(ROWS_RENYI_DIVERGENCE, PRECISE),
 };
 
 /* Blocks [first, last) of a tile, joined. */
@@ -345,11 +210,11 @@ static void join_blocks(int phase, const rows_job *job, const struct tile *t, in
                         struct node *result, struct workspace *w) {
     struct tree tree = {w->levels, 0, t->vectors, job->measure, obeys_chain_rule(job->measure, job->normalize)};
     if (last - first == 1) {
-        block_kernels[job->measure][job->grade](phase, job, t, first, scale_p, scale_q, totals, result, w);
+        block_kernels[job->measure][w->grade](phase, job, t, first, scale_p, scale_q, totals, result, w);
         return;
     }
     for (int64_t block = first; block < last; block++) {
-        block_kernels[job->measure][job->grade](phase, job, t, block, scale_p, scale_q, totals, w->part, w);
+        block_kernels[job->measure][w->grade](phase, job, t, block, scale_p, scale_q, totals, w->part, w);
         tree_add(&tree, w->part, block - first);
     }
     memcpy(result, tree_total(&tree), sizeof(struct node) * (size_t)t->vectors);
@@ -500,6 +365,7 @@ static int64_t lay_out(struct workspace *w, char *scratch, const rows_job *job) 
     int64_t entries = job->length < block_length(job) ? job->length : block_length(job);
     int64_t buffer = (int64_t)sizeof(double) * (job->lanes_are_outputs ? ROWS_TILE_ROW * entries : entries + VL);
     int64_t nodes = tile_node_bytes(job);
+    w->grade = job->grade;
     char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
     w->x = cut(&at, buffer);
     w->y = cut(&at, buffer);
@@ -516,19 +382,49 @@ static int64_t scratch_bytes(const rows_job *job) {
     return lay_out(&w, NULL, job) + 64;
 }
 
+/* Rows so nearly equal that the rounding of their sums shows; rows that are equal are done. */
+static int needs_exact_sums(const rows_job *job, const struct node *nodes, int vectors) {
+    if (!job->normalize || block_kernels[job->measure][EXACT_SUMS] == NULL)
+        return 0;
+    for (int v = 0; v < vectors; v++) {
+        vd value = node_value(job, nodes + v);
+        if (vany(vlt(vset(0), vselect(vlt(value, vset(NEARLY_EQUAL)), value, vset(0)))))
+            return 1;
+    }
+    return 0;
+}
+
+/* All of a tile, again in a better way where its rows call for it: the first way's values stay for the other rows. */
+static void tile_values(const rows_job *job, const struct tile *t, double *values, struct workspace *w) {
+    struct node nodes[TILE_VECTORS];
+    const double *scale_p = NULL, *scale_q = NULL;
+    tile_nodes(job, t, NULL, NULL, nodes, w);
+    if (needs_rescue(job, nodes, t->vectors)) {
+        set_rescue_scales(t, !job->lanes_are_outputs, nodes, w);
+        scale_p = w->scale_p;
+        scale_q = w->scale_q;
+        tile_nodes(job, t, scale_p, scale_q, nodes, w);
+    }
+    for (int v = 0; v < t->vectors; v++)
+        vstore(values + v * VL, node_value(job, nodes + v)); /* inner: all lanes are equal */
+    if (needs_exact_sums(job, nodes, t->vectors)) {
+        w->grade = EXACT_SUMS;
+        tile_nodes(job, t, scale_p, scale_q, nodes, w);
+        w->grade = job->grade;
+        for (int v = 0; v < t->vectors; v++) {
+            vd value = vload(values + v * VL);
+            vd exact = node_value(job, nodes + v);
+            vstore(values + v * VL, vselect(vlt(value, vset(NEARLY_EQUAL)), vselect(vlt(vset(0), value), exact, value), value));
+        }
+    }
+}
+
 static void reduce_tile(const rows_job *job, int64_t index, struct workspace *w) {
     struct tile t = find_tile(job, index), row = t;
     int last = job->batch_dims - 1, across = !job->lanes_are_outputs;
     double values[ROWS_TILE + VL] = {0};
     for (int64_t r = 0; r < (across ? t.width : 1); r++) {
-        struct node nodes[TILE_VECTORS];
-        tile_nodes(job, &row, NULL, NULL, nodes, w);
-        if (needs_rescue(job, nodes, t.vectors)) {
-            set_rescue_scales(&row, across, nodes, w);
-            tile_nodes(job, &row, w->scale_p, w->scale_q, nodes, w);
-        }
-        for (int v = 0; v < t.vectors; v++)
-            vstore(values + (across ? r : v * VL), node_value(job, nodes + v)); /* inner: all lanes are equal */
+        tile_values(job, &row, values + r, w);
         row.p += job->p.batch_strides[last];
         row.q += job->q.batch_strides[last];
         row.where += job->where.batch_strides[last];
@@ -568,7 +464,7 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
         advance_totals(finishes_blocks(job) ? ROWS_STATISTICS : phase, total + v, sums + v);
     if (phase != ROWS_TERMS)
         return 1;
-    if (needs_rescue(job, total, t.vectors))
+    if (needs_rescue(job, total, t.vectors) || needs_exact_sums(job, total, t.vectors))
         return 0;
     double values[ROWS_TILE + VL] = {0};
     for (int v = 0; v < t.vectors; v++)

@@ -29,7 +29,9 @@ INLINE vm positive(vd x) { return vlt(vset(0), x); }
 INLINE vd relative_entropy_anywhere(vd x, vd y, int generalised) {
     const vd zero = vset(0), inf = vset(INF);
     vd value = relative_entropy(x, y, generalised);
-    vd at_infinity = vselect(vlt(x, inf), vset(generalised ? NOT_A_NUMBER : -INF), vselect(vlt(y, inf), inf, vset(NOT_A_NUMBER)));
+    vd at_infinity = vselect(vlt(x, inf), vset(-INF), vselect(vlt(y, inf), inf, vset(NOT_A_NUMBER)));
+    if (generalised)
+        at_infinity = vset(NOT_A_NUMBER);
     value = vselect(veq(vmax(x, y), inf), at_infinity, value);
     value = vselect(positive(y), value, inf);
     value = vselect(positive(x), value, inf);

@@ -25,6 +25,7 @@
 /* Sums over a row, a block, or the blocks below a node of the tree that adds them. */
 struct node {
     vd p, q;   /* sums of the entries; NaN where an entry is invalid */
+    vd p_low, q_low; /* what their rounding lost, where it matters; otherwise 0 */
     vd top;    /* largest entry, of the operand the measure leaves out or scales by */
     vd reference; /* Renyi divergence: largest ln(p/q) */
     vd value;  /* sum of the terms, or the measure itself where it obeys the chain rule */
@@ -34,6 +35,7 @@ struct node {
 
 struct scale {
     vd x, y;    /* factors of the entries */
+    vd x_low, y_low; /* what is missing in them, where sums are exact */
     vd shift;   /* the logarithm of two in them */
     vd unscale; /* factor of the sum */
     vd drop;    /* the entry to leave out, or -1 */
@@ -47,6 +49,9 @@ struct terms {
 };
 
 INLINE int is_binary(int measure) { return measure >= ROWS_CROSS_ENTROPY; }
+/* Measures of nearly equal rows that the rounding of the sums reaches: in second order, total variation in first. */
+INLINE int is_divergence(int measure) { return measure >= ROWS_KL && measure != ROWS_LOG_RATIO; }
+INLINE int uses_exact_sums(int measure, int grade) { return grade == EXACT_SUMS || measure == ROWS_TOTAL_VARIATION; }
 INLINE int has_second(int measure) { return measure == ROWS_RENYI || measure == ROWS_RENYI_DIVERGENCE; }
 /* the operand whose largest entry is needed: 1 for p, 2 for q, 0 for neither */
 INLINE int top_operand(int measure) {
@@ -70,6 +75,7 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
     struct scale s;
     vd zero = vset(0), p_exponent, q_exponent, top_exponent;
     s.drop = vset(-1);
+    s.x_low = s.y_low = zero;
     s.top = n->top;
     s.reference = n->reference;
     s.order = vset(job->order);
@@ -114,19 +120,23 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
     }
     /* never divide by the sums: x Sq and y Sp compare p and q without rounding either */
     s.shift = vmin(s.shift, vset(SHIFT) + q_exponent);
-    s.x = vpow2(s.shift - p_exponent) * q;
-    s.y = vpow2(s.shift - q_exponent) * p;
+    vd p_scale = vpow2(s.shift - p_exponent), q_scale = vpow2(s.shift - q_exponent);
+    s.x = p_scale * q;
+    s.y = q_scale * p;
+    s.x_low = p_scale * (n->q_low * vpow2(-q_exponent));
+    s.y_low = q_scale * (n->p_low * vpow2(-p_exponent));
     s.unscale = vpow2(-s.shift) / (p * q);
     return s;
 }
 
 /* ---- terms ---- */
 
-/* a = x sx, b = y sy and their difference with one rounding; exchanging (x, sx) and (y, sy) changes its sign only */
-INLINE vd difference(vd x, vd sx, vd y, vd sy, vd *a, vd *b) {
-    *a = x * sx;
-    *b = y * sy;
-    return (*a - *b) + (vproduct_error(x, sx, *a) - vproduct_error(y, sy, *b));
+/* a and b proportional to p and q, and their difference with one rounding; exchanging p and q changes its sign only */
+INLINE vd difference(int exact_sums, vd x, vd y, const struct scale *s, vd *a, vd *b) {
+    *a = x * s->x;
+    *b = y * s->y;
+    vd lost = vproduct_error(x, s->x, *a) - vproduct_error(y, s->y, *b);
+    return (*a - *b) + (exact_sums ? lost + (x * s->x_low - y * s->y_low) : lost);
 }
 
 /* a ln(a/b) - (a - b); finite, an infinite result is the caller's */
@@ -143,8 +153,8 @@ INLINE vd js_term(vd a, vd b, vd d, int grade) {
     vd inverse = vset(1) / vmax(vset(TINY), sum);
     vd s = vabs(d) * inverse;
     vd z = s * s;
-    vd h = z * (grade == PRECISE ? vpolynomial(z, JS_PRECISE, COUNT(JS_PRECISE))
-                                 : vpolynomial(z, JS_SINGLE, COUNT(JS_SINGLE)));
+    vd h = z * (grade == SINGLE ? vpolynomial(z, JS_SINGLE, COUNT(JS_SINGLE))
+                                : vpolynomial(z, JS_PRECISE, COUNT(JS_PRECISE)));
     vm far = vlt(vset(0.25), z);
     if (vany(far)) {
         vd more = vset(1) + s;
@@ -192,6 +202,7 @@ INLINE struct terms renyi_term(vd x, const struct scale *s) {
 INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale *s) {
     struct terms t;
     const vd zero = vset(0);
+    const int exact = uses_exact_sums(measure, grade);
     vd a, b, d;
     t.second = zero;
     switch (measure) {
@@ -220,13 +231,13 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
         t.value = vselect(veq(b, zero), vselect(vlt(zero, x), vset(-INF), zero), t.value);
         break;
     case ROWS_KL:
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         t.value = kl_term(a, b, d, grade);
         t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
         break;
     case ROWS_LOG_RATIO:
     case ROWS_JEFFREYS:
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         t.value = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
         t.value *= measure == ROWS_JEFFREYS ? d : a;
         t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
@@ -234,34 +245,34 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
             t.value = vselect(veq(a, zero), vselect(vlt(zero, b), vset(INF), zero), t.value);
         break;
     case ROWS_JS:
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         t.value = js_term(a, b, d, grade);
         break;
     case ROWS_JS_WEIGHTED: {
         vd other = vset(1) - s->weight;
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         vd mean = s->weight * a + other * b;
         t.value = s->weight * kl_term(a, mean, other * d, PRECISE) + other * kl_term(b, mean, -(s->weight * d), PRECISE);
         break;
     }
     case ROWS_HELLINGER:
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         a = d / vmax(vset(TINY), vsqrt(a) + vsqrt(b));
         t.value = a * a;
         break;
     case ROWS_TOTAL_VARIATION:
-        t.value = vabs(difference(x, s->x, y, s->y, &a, &b));
+        t.value = vabs(difference(exact, x, y, s, &a, &b));
         break;
     default: /* ROWS_RENYI_DIVERGENCE */
-        d = difference(x, s->x, y, s->y, &a, &b);
+        d = difference(exact, x, y, s, &a, &b);
         return renyi_divergence_term(a, b, d, s);
     }
     return t;
 }
 
 /* ln(p/q) where p > 0, for the reference of Renyi divergence; -inf elsewhere */
-INLINE vd ratio_term(vd x, vd y, const struct scale *s) {
-    vd a, b, d = difference(x, s->x, y, s->y, &a, &b);
+INLINE vd ratio_term(int exact_sums, vd x, vd y, const struct scale *s) {
+    vd a, b, d = difference(exact_sums, x, y, s, &a, &b);
     vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
     u = vselect(veq(b, vset(0)), vset(INF), u);
     return vselect(vlt(vset(0), a), u, vset(-INF));
@@ -330,6 +341,12 @@ INLINE vd measure_value(int measure, const struct node *n, const struct scale *s
     }
 }
 
+INLINE vd two_point_kl(const struct node *part, const struct scale *s) {
+    vd a, b, d = difference(1, part->p, part->q, s, &a, &b);
+    vd value = kl_term(a, b, d + (part->p_low * s->x - part->q_low * s->y), PRECISE);
+    return vselect(veq(b, vset(0)), vselect(vlt(vset(0), a), vset(INF), vset(0)), value);
+}
+
 /* The measure of two groups with masses a and b: what the chain rule adds when their blocks are joined. */
 INLINE vd two_point_value(int measure, const struct node *a, const struct node *b, const struct node *both) {
     const vd zero = vset(0);
@@ -345,8 +362,7 @@ INLINE vd two_point_value(int measure, const struct node *a, const struct node *
     }
     rows_job plain = {.normalize = 1}; /* ROWS_KL */
     struct scale s = make_scale(both, measure, &plain);
-    vd value = term(measure, PRECISE, a->p, a->q, &s).value + term(measure, PRECISE, b->p, b->q, &s).value;
-    return value * s.unscale;
+    return (two_point_kl(a, &s) + two_point_kl(b, &s)) * s.unscale;
 }
 
 #endif

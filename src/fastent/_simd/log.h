@@ -12,7 +12,8 @@
 #include "coefficients.h"
 #include "vec.h"
 
-enum grade { PRECISE, SINGLE, GRADES };
+/* EXACT_SUMS: PRECISE, with sums of rows to twice the digits (see the row engine). */
+enum grade { PRECISE, SINGLE, EXACT_SUMS, GRADES };
 
 #define LN2 0.693147180559945309417
 #define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
@@ -31,8 +32,8 @@ INLINE vd vpolynomial(vd x, const double *coefficients, int count) {
 
 /* (atanh(s)/s - 1)/s^2 for z = s^2 <= 0.04 */
 INLINE vd vatanh_tail(vd z, int grade) {
-    return grade == PRECISE ? vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE))
-                            : vpolynomial(z, ATANH_SINGLE, COUNT(ATANH_SINGLE));
+    return grade == SINGLE ? vpolynomial(z, ATANH_SINGLE, COUNT(ATANH_SINGLE))
+                           : vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE));
 }
 
 /* ln(x) - shift ln 2 for positive normal x and integer-valued shift; the shift is exact, so callers can keep tiny numbers
@@ -42,8 +43,8 @@ INLINE vd vlog_shifted(vd x, vd shift, int grade) {
     vi index = vtable_index(x);
     vd r = vfma(vsignificand(x), vtable(LOG_RECIPROCAL, index), vset(-1));
     vd coarse = vfma(vexponent(x) - shift, vset(LN2), vtable(LOG_OFFSET, index));
-    vd tail = grade == PRECISE ? vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE))
-                               : vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE));
+    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
+                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
     return coarse + vfma(r * r, tail, r);
 #else
     vi offset = vbits(x) + vset_bits(ONE_BITS - SQRT_HALF_BITS);

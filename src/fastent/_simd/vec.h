@@ -168,6 +168,14 @@ INLINE vd vproduct_error(vd a, vd b, vd product) {
 #endif
 }
 
+/* a + b, and what the rounded sum lost (Knuth 1969) */
+INLINE vd vtwo_sum(vd a, vd b, vd *lost) {
+    vd sum = a + b;
+    vd from_b = sum - a;
+    *lost = (a - (sum - from_b)) + (b - from_b);
+    return sum;
+}
+
 /* Sum and maximum over the lanes, as a fixed tree. */
 INLINE double vsum(vd x) {
 #if VL == 8

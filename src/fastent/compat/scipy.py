@@ -376,9 +376,10 @@ def _compute(
     if not np.can_cast(loop, target.dtype, casting):
         raise TypeError(_cast_error(name, "output", loop, target.dtype, casting))
     named = tuple(zip(("x1", "x2"), operands, strict=False))
-    if out is None and not masks:
+    shape = np.broadcast_shapes(*(a.shape for a in operands))
+    if not masks and target.dtype == loop and target.shape == shape:  # fastent minds `out` that overlaps an operand
         _plan.map_elements(name, name, named, out=target)
-    else:  # `out` may overlap an operand, and be larger or of another type
+    else:
         if out is None:
             target.fill(np.nan)
         result = _plan.map_elements(name, name, named)
