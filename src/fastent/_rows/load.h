@@ -193,9 +193,12 @@ static void load_columns(const rows_job *job, const rows_operand *operand, int64
     int64_t across = operand->batch_strides[job->batch_dims - 1];
     int64_t along = operand->reduce_strides[job->reduce_dims - 1];
     if (across == 0 || along != size || job->reduce_dims > 1 || across == size) {
-        for (int64_t j = 0; j < n; j++) {
-            int64_t run, offset = reduce_offset(job, operand, start + j, &run);
-            load_run(operand, operand->data + row + offset, across, width, target + j * ROWS_TILE_ROW, loader);
+        for (int64_t j = 0, run; j < n; j += run) {
+            const char *source = operand->data + row + reduce_offset(job, operand, start + j, &run);
+            if (run > n - j)
+                run = n - j;
+            for (int64_t i = 0; i < run; i++)
+                load_run(operand, source + i * along, across, width, target + (j + i) * ROWS_TILE_ROW, loader);
         }
         return;
     }
@@ -203,7 +206,7 @@ static void load_columns(const rows_job *job, const rows_operand *operand, int64
     const char *source = operand->data + row + start * size;
     int whole = across == n * size; /* the rows follow each other without gaps */
     int direct = operand->dtype == ROWS_FLOAT64 && !operand->swapped;
-    int64_t group = LOAD_CHUNK / n;
+    int64_t group = LOAD_CHUNK / n & ~INT64_C(1);
     for (int64_t first = 0; first < width; first += group) {
         int64_t rows = width - first < group ? width - first : group;
         const char *from = source + first * across;
@@ -218,9 +221,11 @@ static void load_columns(const rows_job *job, const rows_operand *operand, int64
             for (int64_t w = 0; w < rows; w++)
                 load_run(operand, from + w * across, size, n, loader->staging + w * n, loader);
         }
-        for (int64_t j = 0; j < n; j++)
-            for (int64_t w = 0; w < rows; w++)
-                memcpy(target + j * ROWS_TILE_ROW + first + w, staged + w * pitch + j, 8);
+        int64_t w = 0;
+        for (; w + 2 <= rows; w += 2)
+            transpose_two_rows(staged + w * pitch, pitch, n, target + first + w, ROWS_TILE_ROW);
+        for (int64_t j = 0; w < rows && j < n; j++)
+            memcpy(target + j * ROWS_TILE_ROW + first + w, staged + w * pitch + j, sizeof(double));
     }
 }
 

@@ -20,7 +20,6 @@ float16 and bfloat16 rows                               normalised in 16 bits   
 long float32 rows, most of all with ``axis=0``          drift, 6e-4 at 8 million rows  right to the last digits
 kl_div(x, y) of nearly equal numbers                    lost digits, may be negative   all digits, never negative
 kl_div(x, y) when x / y overflows or underflows         inf or -inf                    the finite value
-kl_div(inf, y) of positive y                            nan                            inf
 entr(1), kl_div(0, -0.0)                                -0.0                           0.0
 **types and errors**
 entropy of float16 when the result is empty or nan      float16 or float32             float32
