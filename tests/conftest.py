@@ -1,7 +1,7 @@
 """Fixtures and switches of the whole suite.
 
-    --slow, FASTENT_SLOW=1    the full sweeps instead of the reduced ones
-    FASTENT_ISA=v3            the tests that run on every instruction set run on this one only
+--slow, FASTENT_SLOW=1: the full sweeps instead of the reduced ones.
+FASTENT_ISA=v3: what runs on every instruction set runs on this one only.
 """
 
 from __future__ import annotations

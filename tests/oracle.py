@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import mpmath
 import numpy as np
 from mpmath import mp, mpf
 
@@ -261,18 +260,18 @@ class Case:
     def ulps(self, dtype: Any, size: Any = 1.0) -> Any:
         """The largest distance allowed from a value of about `size`."""
         narrow = np.dtype(dtype) == np.float32
-        if self.measure.name == "perplexity" and not narrow:  # n ulp of H are up to 2 n H of exp H, and exp adds its own
-            with np.errstate(divide="ignore", invalid="ignore"):
-                return 2 + 2 * self.measure.ulps[0] * np.maximum(np.abs(np.log(size)), 1)
+        if self.measure.name == "perplexity" and not narrow:  # n ulp of H are up to 2 n H ulp of exp H
+            nats = np.abs(np.log(np.where(np.isfinite(size) & (size > 0), size, 1)))
+            return 2 + 2 * self.measure.ulps[0] * np.maximum(nats, 1)
         return self.measure.ulps[narrow]
 
     def slack(self, size: Any) -> Any:
-        """A factor for `ulps` where the subject is not accuracy: the absolute error of ln(1 + x) or 1 - x.
+        """A factor for `ulps` where the subject is not accuracy, for values near 0.
 
-        Only measures without a promise get it, and only near 0.
+        The promise is for rows that differ, and measures without one may have the absolute error of ln(1 + x).
         """
         with np.errstate(divide="ignore"):
-            return 1.0 if self.measure.promised else np.where(size == 0, 1, np.maximum(1, 0.1 / np.abs(size)))
+            return np.where(size == 0, 1, np.maximum(1, (1e-3 if self.measure.promised else 0.1) / np.abs(size)))
 
     def almost_zero(self, dtype: Any) -> float:
         """The largest value allowed for proportional rows of other bits: their sums are rounded differently."""
@@ -414,9 +413,11 @@ class Split:
 
 
 def split(want: Any) -> Split:
+    def rest(value: mpf, nearest: float) -> float:
+        return float(value - mpf(nearest)) if mp.isfinite(value) else 0.0
+
     high = np.asarray(to_float(want))
-    low = np.frompyfunc(lambda v, h: v - mpf(h) if mp.isfinite(v) else mpf(0), 2, 1)(want, high)
-    return Split(high, np.asarray(to_float(low)))
+    return Split(high, np.asarray(np.frompyfunc(rest, 2, 1)(want, high), dtype=np.float64))
 
 
 def ulps(got: Any, want: Any, dtype: Any = None) -> Any:

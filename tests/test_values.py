@@ -9,20 +9,14 @@ from __future__ import annotations
 import array
 import itertools
 import zlib
-from collections.abc import Callable
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
+from layouts import DTYPES, LAYOUTS, memory, numbers, probabilities, result_dtype, seeded
 from oracle import BINARY, CASES, ELEMENTWISE, ROWS, UNARY, Case, Split, has_negative_zero, split, ulps
 
-DTYPES = {
-    np.dtype(t).name: np.dtype(t)
-    for t in ("f8", "f4", "f2", ml_dtypes.bfloat16, "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
-}
-NARROW = {"float32", "float16", "bfloat16"}  # give float32
 SHAPES = ((4, 3, 9), (3, 4, 37))
 AXES: tuple[Any, ...] = (-1, 0, 1, (0, 2), (0, 1), (2, 1), None)
 FEW = ("float64", "float32", "bfloat16", "uint8")  # dtypes of the reduced sweep of the second shape
@@ -32,43 +26,7 @@ by_row_case = pytest.mark.parametrize("case", ROWS, ids=str)
 by_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
-def seeded(*key: object) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32(repr(key).encode()))
-
-
-def result_dtype(*dtypes: str) -> type:
-    return np.float32 if NARROW.issuperset(dtypes) else np.float64
-
-
-def numbers(which: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Entries of a row: zeros among numbers of three sizes, in q large where they are small in p.
-
-    Rows that are nearly equal or nearly one-hot by accident would test rounding. There are fewer zeros in q, so that
-    not every row diverges.
-    """
-    rng, kind = seeded(which, dtype, shape), DTYPES[dtype].kind
-    if kind == "b":
-        return rng.random(shape) < (0.97 if which == "q" else 0.6)
-    size = np.array([1, 10, 3] if which == "q" else [10, 1, 4])[np.indices(shape).sum(0) % 3]
-    values = size * (rng.integers(6, 10, shape) if kind in "iu" else rng.uniform(0.6, 1, shape))
-    values[rng.random(shape) < (0.004 if which == "q" else 0.15)] = 0
-    values.flat[3:5] = [0, 2] if which == "q" else [2, 0]  # rows with p / 0 and 0 / q
-    return values.astype(DTYPES[dtype])
-
-
-def probabilities(which: str, dtype: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Entries of an elementwise measure: all of [0, 1] with both ends, and one invalid entry."""
-    rng = seeded(which, dtype, shape, "elementwise")
-    values = rng.random(shape)
-    values = np.where(rng.random(shape) < 0.1, np.round(values), values)
-    values = np.round(values) if DTYPES[dtype].kind in "iub" else values
-    values = values.astype(DTYPES[dtype])
-    if DTYPES[dtype].kind != "b":
-        values.flat[5] = 2
-    return values
-
-
-@lru_cache(maxsize=None)
+@cache
 def inputs(case: Case, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     make = probabilities if case.measure.kind == "elementwise" else numbers
     arrays = tuple(make(which, dtype, shape) for which, dtype in zip(case.measure.inputs, dtypes, strict=True))
@@ -77,7 +35,7 @@ def inputs(case: Case, dtypes: tuple[str, ...], shape: tuple[int, ...]) -> tuple
     return arrays
 
 
-@lru_cache(maxsize=None)
+@cache
 def expected(case: Case, dtypes: tuple[str, ...], shape: tuple[int, ...], axis: Any) -> Split:
     return split(case.exact(*inputs(case, dtypes, shape), **axis_option(case, axis)))
 
@@ -103,74 +61,6 @@ def mismatch(case: Case, got: Any, want: Any, dtype: Any, what: object, factor: 
 
 def report(failures: list[str]) -> None:
     assert not failures, f"{len(failures)} wrong:\n" + "\n".join(failures[:8])
-
-
-# ---- layouts -------------------------------------------------------------------------------------------------------
-
-
-def poison(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray:
-    """Memory around a view: reading any of it changes the result."""
-    return np.full(shape, 7 if dtype.kind in "iub" else np.nan).astype(dtype)
-
-
-def strided(a: np.ndarray) -> np.ndarray:
-    big = poison(tuple(2 * n for n in a.shape), a.dtype)
-    view = big[tuple(slice(None, None, 2) for _ in a.shape)]
-    view[...] = a
-    return view
-
-
-def gap(a: np.ndarray) -> np.ndarray:
-    big = poison(tuple(n + (d == 1) for d, n in enumerate(a.shape)), a.dtype)
-    view = big[:, : a.shape[1]] if a.ndim > 1 else big
-    view[...] = a
-    return view
-
-
-def reverse(a: np.ndarray) -> np.ndarray:
-    flip = tuple(slice(None, None, -1) for _ in a.shape)
-    return a[flip].copy()[flip]
-
-
-def unaligned(a: np.ndarray) -> np.ndarray:
-    view = np.zeros(a.nbytes + 1, np.uint8)[1:].view(a.dtype).reshape(a.shape)
-    view[...] = a
-    return view
-
-
-def byteswapped(a: np.ndarray) -> np.ndarray:
-    return a.astype(a.dtype.newbyteorder("S")) if a.dtype.kind in "fiu" else a.copy()
-
-
-def rotated(a: np.ndarray) -> np.ndarray:
-    order = (*range(1, a.ndim), 0)
-    return np.ascontiguousarray(a.transpose(order)).transpose(np.argsort(order))
-
-
-def read_only(a: np.ndarray) -> np.ndarray:
-    a = a.copy()
-    a.flags.writeable = False
-    return a
-
-
-LAYOUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "C": np.ndarray.copy,
-    "Fortran": np.asfortranarray,
-    "strided": strided,
-    "gap": gap,  # tuple axes that cannot be merged into one
-    "reversed": reverse,
-    "rotated": rotated,
-    "unaligned": unaligned,
-    "byteswapped": byteswapped,
-    "read-only": read_only,
-}
-
-
-def memory(a: np.ndarray) -> bytes:
-    """Every byte of the buffer under a view."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a.tobytes()
 
 
 @by_case
@@ -237,7 +127,7 @@ def test_zero_strides_and_overlap(case: Case, dtype: str, isa: str) -> None:
 BIG = {"short rows": (9001, 7), "rows": (1203, 65), "wide": (7, 3003), "long": (2, 140_001), "one row": (150_003,)}
 
 
-@lru_cache(maxsize=None)
+@cache
 def big(dtype: str, shape: tuple[int, ...], which: str) -> np.ndarray:
     """Rows cut from 97 different numbers, so that the oracle can sum a long one."""
     cycle = np.resize(numbers(which, dtype, (97,)), np.prod(shape))
@@ -273,7 +163,7 @@ def test_workers_and_sizes(case: Case, dtype: str, size: str, isa: str, slow: bo
     report(failures)
 
 
-@lru_cache(maxsize=None)
+@cache
 def exact_of_big(case: Case, dtype: str, size: str, row: int) -> Split:
     return split(case.exact(*(np.atleast_2d(big(dtype, BIG[size], w))[row] for w in case.measure.inputs)))
 
@@ -297,7 +187,7 @@ def test_every_length(case: Case, isa: str, slow: bool) -> None:
     report(failures)
 
 
-@lru_cache(maxsize=None)
+@cache
 def exact_of_length(case: Case, dtype: str, k: int) -> Split:
     return split(case.exact(*(big(dtype, (97,), which)[:k] + np.float32(0.01) for which in case.measure.inputs)))
 
@@ -369,6 +259,23 @@ def test_out_and_keepdims(case: Case, dtype: str, isa: str) -> None:
                     failures.append(f"{axis}: out was not returned")
                 failures += mismatch(case, out, want, result, ("out", axis, keepdims, name))
     report(failures)
+
+
+@by_case
+def test_out_may_overlap_the_input(case: Case, isa: str) -> None:
+    """As in NumPy, the result is that of an input nobody writes to."""
+    for shape in ((5, 6), (1200, 65)):
+        p, *rest = (big("float64", (np.prod(shape),), which).reshape(shape) % 1 for which in case.measure.inputs)
+        if case.measure.kind == "elementwise":
+            outs: dict[Any, list[Any]] = {None: [np.s_[:], np.s_[::-1], np.s_[:, ::-1]]}
+        else:
+            outs = {-1: [np.s_[:, 0], np.s_[::-1, -1]], 0: [np.s_[0], np.s_[-1, ::-1]]}
+        for axis, places in outs.items():
+            want = case.call(p, *rest, **axis_option(case, axis))
+            for place in places:
+                written = p.copy()
+                got = case.call(written, *rest, out=written[place], **axis_option(case, axis))
+                assert got.tobytes() == written[place].tobytes() == want.tobytes(), (shape, axis, place)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.measure.base], ids=str)
@@ -497,6 +404,18 @@ def test_array_likes(case: Case, isa: str) -> None:
     counts = [[3, 1, 1]] if case.measure.name == "information_content" or case in ROWS else [[1, 0, 1]]
     got, want_counts = (f(*[counts] * case.arity) for f in (case.call, case.exact))
     report(mismatch(case, got, want_counts, np.float64, "counts"))
+
+
+@pytest.mark.parametrize("library", ["torch", "pandas", "polars", "pyarrow"])
+def test_arrays_of_other_libraries(library: str, isa: str) -> None:
+    other = pytest.importorskip(library)
+    values = np.array([[0.25, 0.5, 0.125], [0.5, 0.0, 1.0]])
+    make = {"torch": "tensor", "pandas": "DataFrame", "polars": "DataFrame", "pyarrow": "array"}[library]
+    for case in CASES:
+        for dtype in (np.float64, np.float32):
+            rows = values[0].astype(dtype) if library == "pyarrow" else values.astype(dtype)
+            alike = getattr(other, make)(rows)
+            assert case.call(*[alike] * case.arity).tobytes() == case.call(*[rows] * case.arity).tobytes(), case
 
 
 @pytest.mark.parametrize("case", [c for c in ROWS if "order" in c.params], ids=str)

@@ -311,7 +311,7 @@ static vd finish(const rows_job *job, vd value) {
     vd bound = vset(job->bound), order_gap = vset(1 - job->order);
     switch (job->finish) {
     case ROWS_EXP: value = vexp_times(value, vset(1)); break;
-    case ROWS_LOG: value = vlog(value); break;
+    case ROWS_LOG: value = vlog(value) + value * vset(0); break; /* NaN stays */
     case ROWS_ONE_MINUS: value = vset(1) - value; break;
     case ROWS_LESS_ONE: value = value - vset(1); break;
     case ROWS_TSALLIS: value = job->order < INF ? vexpm1(order_gap * value) / order_gap : value * vset(0); break;

@@ -128,7 +128,7 @@ INLINE struct terms span_term(int measure, int grade, int dropping, const struct
 }
 
 INLINE void span_terms(int measure, int grade, int dropping, const struct span *span, const struct scale *s, struct node *n) {
-    vd sum = n->value, other = vset(0), second = n->second;
+    vd sum = n->value, other = vset(0), second = n->second, second_low = vset(0), lost;
     int64_t i = 0;
     if (!has_second(measure)) {
         for (; i + UNROLL <= span->count; i += UNROLL) {
@@ -142,11 +142,18 @@ INLINE void span_terms(int measure, int grade, int dropping, const struct span *
     }
     for (; i < span->count + (span->tail > 0); i++) {
         struct terms t = span_term(measure, grade, dropping, span, i, i == span->count, s);
-        sum += t.value;
-        second += t.second;
+        if (has_second(measure)) { /* powers are slow anyway: their sums can afford to be compensated */
+            sum = vtwo_sum(sum, t.value, &lost);
+            other += lost;
+            second = vtwo_sum(second, t.second, &lost);
+            second_low += lost;
+        } else {
+            sum += t.value;
+            second += t.second; /* set elsewhere for cross-entropy, otherwise 0 */
+        }
     }
     n->value = sum + other;
-    n->second = second;
+    n->second = second + second_low;
 }
 
 INLINE void node_across(struct node *n) {

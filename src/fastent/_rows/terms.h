@@ -186,6 +186,7 @@ INLINE struct terms renyi_divergence_term(vd a, vd b, vd d, const struct scale *
     vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.25));
     t.value = q * vselect(near, binomial_tail(relative, s->order), vexpm1(s->order * u) - s->order * relative);
     t.value = vselect(vanishes, -(s->order * p), t.value);
+    t.value = vselect(veq(a, vset(0)), excess * q, t.value); /* 0^a is 0 here also for a = 0: the support counts */
     return t;
 }
 
@@ -334,7 +335,8 @@ INLINE vd measure_value(int measure, const struct node *n, const struct scale *s
         if (normalize)
             large = vselect(vlt(vset(-0.5), n->value), vselect(vle(n->value, one), vlog1p(n->value) / excess, large), large);
         large = vselect(veq(reference, vset(INF)), reference, large);
-        return vselect(veq(s->order, vset(INF)), n->reference, large);
+        large = vselect(veq(s->order, vset(INF)), n->reference, large);
+        return normalize ? vmax(zero, large) : large;
     }
     default:
         return value;

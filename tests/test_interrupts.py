@@ -1,0 +1,110 @@
+"""Ctrl-C ends a long call within half a second, whatever it computes.
+
+The calls are on views of little memory with zero strides and would take minutes, on the slowest instruction set. Times
+are printed; the limits here are wide because machines that run tests are busy.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+from scripts import run
+
+LIMIT = 1.5  # seconds, where half a second is promised
+
+CALLS = """
+import json, os, signal, sys, threading, time
+import numpy as np
+import fastent
+
+row = np.random.default_rng(0).random(1_000_000) + 0.01
+
+def many(*shape):
+    "Much to compute in little memory."
+    return np.broadcast_to(row[: shape[-1]], shape)
+
+def nowhere(n):
+    "Room for n results, all in one place."
+    return np.lib.stride_tricks.as_strided(np.zeros(1), (n,), (0,), writeable=True)
+
+def pair(f, *more):
+    return lambda p, **options: f(p, p[..., ::-1], *more, **options)
+
+n = 10**11
+bytes_ = np.arange(256, dtype="u1")
+CALLS = {
+    "rows": lambda f, w: f(many(10**9, 1000), out=nowhere(10**9), workers=w),
+    "short rows": lambda f, w: f(many(10**10, 7), out=nowhere(10**10), workers=w),
+    "few long rows": lambda f, w: f(many(3, 10**5, 10**6), axis=(1, 2), workers=w),
+    "one long row": lambda f, w: f(np.broadcast_to(0.5, n), workers=w),
+    "columns": lambda f, w: f(many(10**9, 100), axis=0, workers=w),
+    "few columns": lambda f, w: f(many(10**10, 2), axis=0, workers=w),
+    "masked": lambda f, w: f(many(10**9, 1000), where=bytes_[:1] == 0, out=nowhere(10**9), workers=w),
+    "bytes": lambda f, w: f(np.broadcast_to(bytes_, (10**9, 256)), out=nowhere(10**9), workers=w),
+    "elements": lambda f, w: fastent.binary_entropy(np.broadcast_to(0.3, n), out=nowhere(n), workers=w),
+    "pairs of elements": lambda f, w: fastent.binary_cross_entropy(
+        np.broadcast_to(1, n), np.broadcast_to(0.3, n), out=nowhere(n), workers=w),
+}
+MEASURES = {
+    "entropy": fastent.entropy,
+    "kl_divergence": pair(fastent.kl_divergence),
+    "renyi_divergence": pair(fastent.renyi_divergence, 7.25),
+}
+"""
+
+CTRL_C = """
+pressed = []
+
+def press():
+    pressed.append(time.perf_counter())
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Timer(0.3, press).start()
+try:
+    CALLS[sys.argv[1]](MEASURES[sys.argv[2]], int(sys.argv[3]))
+except KeyboardInterrupt:
+    print(time.perf_counter() - pressed[0])
+else:
+    sys.exit("the call ended before it was interrupted")
+P = np.tile(row[:100], (1000, 1))  # afterwards calls are parallel as before
+assert fastent.entropy(P, workers=3).tobytes() == fastent.entropy(P, workers=1).tobytes()
+if fastent.show_config(verbose=False)["openmp"]:
+    assert len(os.listdir("/proc/self/task")) >= 3
+"""
+
+TICKS = """
+ticks = [time.perf_counter()]
+signal.signal(signal.SIGALRM, lambda *_: ticks.append(time.perf_counter()))
+p, workers = np.broadcast_to(float(sys.argv[1]), int(sys.argv[2])), int(sys.argv[3])
+signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+start = time.perf_counter()
+fastent.entropy(p, workers=workers)
+signal.setitimer(signal.ITIMER_REAL, 0)
+ticks.append(time.perf_counter())
+print(max(b - a for a, b in zip(ticks, ticks[1:])), ticks[-1] - start)
+"""
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
+LAYOUTS = [line.split('"')[1] for line in CALLS.splitlines() if ": lambda f, w" in line]
+SLOW = [("rows", "renyi_divergence"), ("few long rows", "renyi_divergence"), ("columns", "kl_divergence")]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("layout", "measure"), [*((layout, "entropy") for layout in LAYOUTS), *SLOW])
+def test_ctrl_c(layout: str, measure: str, workers: str, record_property: Any) -> None:
+    seconds = float(run(CALLS + CTRL_C, layout, measure, workers, timeout=15, FASTENT_ISA="base"))
+    print(f"{layout}, {measure}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
+    record_property("seconds", seconds)
+    assert seconds < LIMIT
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(("value", "n"), [("0.5", 10**8), ("nan", 10**8), ("1e308", 15 * 10**7), ("5e-324", 2 * 10**7)])
+def test_signals_are_seen_all_the_time(value: str, n: int, workers: str, record_property: Any) -> None:
+    """Also while a row whose sum overflows is done again: the longest time between two looks."""
+    longest, total = map(float, run(CALLS + TICKS, value, str(n), workers, FASTENT_ISA="base").split())
+    print(f"a row of {value}, {workers} workers: {longest:.3f} s between looks, of {total:.1f} s")
+    record_property("seconds", longest)
+    assert longest < LIMIT
