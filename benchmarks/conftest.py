@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import platform
-import sys
 from typing import Any
 
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--quick", action="store_true", help="a tenth of the numbers, for a check that everything runs")
+    parser.addoption("--quick", action="store_true", help="a twentieth of the numbers, to see that all runs")
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     import contestants
+
     import fastent
 
     machine_info["fastent"] = {
@@ -24,9 +24,6 @@ def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: di
         "cpu": machine_info.get("cpu", {}).get("brand_raw") or platform.processor() or platform.machine(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "versions": {c.package: c.version() for c in contestants.taking_part()},
+        "contestants": {c.key: (f"{c.package} {c.version()}", c.note) for c in contestants.taking_part()},
         "absent": [c.label for c in contestants.absent()],
-        "arguments": [a for a in sys.argv[1:] if a.startswith("-k")],
     }
-
-

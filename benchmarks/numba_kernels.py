@@ -1,8 +1,9 @@
 """What somebody who knows numba would write: parallel, fastmath, one pass where the formula allows it.
 
-The one-pass formulas normalise at the end, sum p ln(p/q) = sum x ln(x/y) / X + ln(Y/X) with X = sum x and Y = sum y; they
-cost nothing more than unnormalised sums, and lose digits where the two parts nearly cancel. Sums are float64 for every
-dtype: it is not slower here. Names end in the axis that is summed over, or in `pair` for one pair of 1-D rows.
+The one-pass formulas normalise at the end, sum p ln(p/q) = sum x ln(x/y) / X + ln(Y/X) with X = sum x and Y = sum y.
+That costs no more than sums without normalisation, and loses digits where the two parts nearly cancel. Sums are float64
+for every dtype: it is not slower here. Names end in the axis that is summed over, or in
+`pair` for one pair of 1-D rows.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from __future__ import annotations
 from math import log, sqrt
 
 import numpy as np
-from numba import get_num_threads, njit, prange
+from numba import config, njit, prange
 
-parallel = njit(parallel=True, fastmath=True)
-serial = njit(fastmath=True)
+parallel = njit(parallel=True, fastmath=True, cache=True)
+serial = njit(fastmath=True, cache=True)
+THREADS = int(config.NUMBA_NUM_THREADS)
 inline = njit(fastmath=True, inline="always")
 
 
@@ -97,7 +99,7 @@ def js_all_pairs(x, y, out):
 def blocks(k, n):
     """The number of blocks of rows and of columns: columns in blocks of about 1024, rows cut if that is too few."""
     columns = max(1, n // 1024)
-    return max(1, min(k // 64, 8 * get_num_threads() // columns)), columns
+    return max(1, min(k // 64, 8 * THREADS // columns)), columns
 
 
 @parallel

@@ -88,11 +88,19 @@ print(max(b - a for a, b in zip(ticks, ticks[1:])), ticks[-1] - start)
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="counts threads in /proc")
 LAYOUTS = [line.split('"')[1] for line in CALLS.splitlines() if ": lambda f, w" in line]
-SLOW = [("rows", "renyi_divergence"), ("few long rows", "renyi_divergence"), ("columns", "kl_divergence")]
+SERIAL = ("rows", "one long row", "columns", "elements")
+SLOW = [
+    ("rows", "renyi_divergence", "1"),
+    ("rows", "renyi_divergence", "2"),
+    ("few long rows", "renyi_divergence", "2"),
+    ("columns", "kl_divergence", "1"),
+]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize(("layout", "measure"), [*((layout, "entropy") for layout in LAYOUTS), *SLOW])
+@pytest.mark.parametrize(
+    ("layout", "measure", "workers"),
+    [*((layout, "entropy", "2") for layout in LAYOUTS), *((layout, "entropy", "1") for layout in SERIAL), *SLOW],
+)
 def test_ctrl_c(layout: str, measure: str, workers: str, record_property: Any) -> None:
     seconds = float(run(CALLS + CTRL_C, layout, measure, workers, timeout=15, FASTENT_ISA="base"))
     print(f"{layout}, {measure}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")

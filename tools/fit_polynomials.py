@@ -13,6 +13,9 @@ mp.dps = 60
 HEADER = Path(__file__).parents[1] / "src" / "fastent" / "_simd" / "coefficients.h"
 
 
+JS_NEAR = 0.11, 0.0625
+
+
 def log_tail(r):
     """(log(1 + r) - r) / r^2."""
     return (log(1 + r) - r) / r**2
@@ -25,9 +28,9 @@ def atanh_tail(z):
 
 
 def js_tail(z):
-    """h(s) / s^2 as a function of z = s^2, where h(s) = ((1+s) log(1+s) + (1-s) log(1-s)) / 2."""
+    """h(s) / s^2 as a function of z = s^2, where h(s) = (1+s) log(1+s) + (1-s) log(1-s)."""
     s = z**0.5
-    return ((1 + s) * log(1 + s) + (1 - s) * log(1 - s)) / 2 / z
+    return ((1 + s) * log(1 + s) + (1 - s) * log(1 - s)) / z
 
 
 def exp_tail(r):
@@ -99,8 +102,9 @@ def main():
         polynomial("LOG_SINGLE", log_tail, low, high, 3),
         polynomial("ATANH_PRECISE", atanh_tail, 0, 0.0401, 7),
         polynomial("ATANH_SINGLE", atanh_tail, 0, 0.0401, 3),
-        polynomial("JS_PRECISE", js_tail, 0, 0.25, 12),
-        polynomial("JS_SINGLE", js_tail, 0, 0.25, 5),
+        polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 9),
+        polynomial("JS_SINGLE", js_tail, 0, JS_NEAR[1], 3),
+        f"/* the ends of these two ranges */\n#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
         "#endif",
     ]

@@ -76,21 +76,18 @@ INLINE vd vlog1p(vd x) {
 }
 
 /* ln(a/b) of positive normal a and b with one division and no overflow:
- * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s), with s and k from the bit patterns.
+ * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s).
  * Where k = 0 the caller's difference a - b is used, which it may know to more digits than a and b themselves. */
 struct log_ratio {
-    vd k;    /* the power of two; 0 when 2/3 <= a/b <= 3/2 */
+    vd k;    /* the power of two, in units of 1/EXPONENT_UNIT; 0 when 2/3 <= a/b <= 3/2 */
     vd s;    /* abs(s) <= 0.2 */
     vd tail; /* atanh(s) = s (1 + s^2 tail) */
 };
 
 INLINE struct log_ratio vlog_ratio(vd a, vd b, vd difference, int grade) {
-    /* bit patterns are piecewise linear logarithms: their difference, rounded, is k */
-    const uint64_t half = UINT64_C(1) << (MANTISSA_BITS - 1), positive = UINT64_C(1) << 63;
-    vi rounded = vbits(a) - vbits(b) + vset_bits(half + positive);
     struct log_ratio r;
-    r.k = vfrom_int(rounded >> MANTISSA_BITS) - vset(2048);
-    vd scaled = vfrom_bits(vbits(a) - ((rounded & vset_bits(~MANTISSA_MASK)) - vset_bits(positive)));
+    vd scaled;
+    r.k = vexponent_ratio(a, b, &scaled);
     vd numerator = vselect(veq(r.k, vset(0)), difference, scaled - b);
     r.s = numerator / (scaled + b);
     r.tail = vatanh_tail(r.s * r.s, grade);
@@ -98,8 +95,22 @@ INLINE struct log_ratio vlog_ratio(vd a, vd b, vd difference, int grade) {
 }
 
 INLINE vd vlog_ratio_value(struct log_ratio r) {
-    vd s2 = r.s + r.s;
-    return vfma(r.k, vset(LN2), vfma(s2 * r.s, r.s * r.tail, s2));
+    vd twice_atanh = (r.s + r.s) * vfma(r.s * r.s, r.tail, vset(1));
+    return vfma(r.k, vset(LN2 * EXPONENT_UNIT), twice_atanh);
+}
+
+/* ln x for x in [1, 2]: the significand is x itself. At 2, where it is not, the last number below stands for it. */
+INLINE vd vlog_significand(vd x, int grade) {
+#if defined(VEC_AVX512)
+    x = vmin(vset(0x1.fffffffffffffp0), x);
+    vi index = vtable_index(x);
+    vd r = vfma(x, vtable(LOG_RECIPROCAL, index), vset(-1));
+    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
+                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
+    return vtable(LOG_OFFSET, index) + vfma(r * r, tail, r);
+#else
+    return vlog_shifted(x, vset(0), grade);
+#endif
 }
 
 #endif

@@ -238,6 +238,24 @@ INLINE vd vsplit(vd x, vd *exponent) {
     return vfrom_bits((bits & vset_bits((UINT64_C(1) << MANTISSA_BITS) - 1)) | vset_bits((uint64_t)EXPONENT_BIAS << MANTISSA_BITS));
 }
 
+/* k = log2(a/b) to the nearest integer, in units of 1/EXPONENT_UNIT, and a 2^-k; for positive normal a and b. Bit patterns
+ * are piecewise linear logarithms: 2/3 <= a 2^-k / b <= 3/2. */
+INLINE vd vexponent_ratio(vd a, vd b, vd *scaled) {
+    const uint64_t half = UINT64_C(1) << (MANTISSA_BITS - 1), fraction = (UINT64_C(1) << MANTISSA_BITS) - 1;
+#if defined(VEC_AVX512)
+#define EXPONENT_UNIT 0x1p-52
+    vi rounded = (vbits(a) - vbits(b) + vset_bits(half)) & vset_bits(~fraction);
+    *scaled = vfrom_bits(vbits(a) - rounded);
+    return _mm512_cvtepi64_pd((__m512i)rounded);
+#else
+#define EXPONENT_UNIT 1.0
+    const uint64_t positive = UINT64_C(1) << 63; /* the only shift there is for 64 bits fills with zeros */
+    vi rounded = vbits(a) - vbits(b) + vset_bits(half + positive);
+    *scaled = vfrom_bits(vbits(a) - ((rounded & vset_bits(~fraction)) - vset_bits(positive)));
+    return vfrom_bits((rounded >> MANTISSA_BITS) | vset_bits(MAGIC_BITS)) - vset(MAGIC + 2048);
+#endif
+}
+
 #if defined(VEC_AVX512)
 /* floor(log2 x), the significand in [1, 2), and the entry of a table of sixteen that its four leading bits select */
 INLINE vd vexponent(vd x) { return _mm512_getexp_pd(x); }
