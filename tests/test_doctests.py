@@ -11,7 +11,10 @@ import pytest
 import fastent
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-MODULES = ["fastent", *(m.name for m in pkgutil.walk_packages(fastent.__path__, "fastent.") if not m.name.endswith("__main__"))]
+MODULES = [
+    "fastent",
+    *(m.name for m in pkgutil.walk_packages(fastent.__path__, "fastent.") if not m.name.endswith("__main__")),
+]
 PUBLIC = [name for name in fastent.__all__ if callable(getattr(fastent, name))]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastent._arrays import Array, as_array, fresh_dtype
 from fastent._rows import engine
-from fastent._threads import workers_for
+from fastent._threads import SERIAL_ENTRIES, workers_for
 
 Result = Any  # a NumPy scalar for 1-D input, otherwise an array
 
@@ -126,12 +126,12 @@ def _check_where(function: str, where: Any, shape: tuple[int, ...]) -> np.ndarra
         raise ValueError(f"{function}: where must broadcast to the input's shape {shape}, got {mask.shape}") from None
 
 
-def _check_out(function: str, out: Any, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+def _check_out(function: str, out: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{function}: out must be a NumPy array, got {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"{function}: out must have shape {shape}, got {out.shape}")
-    if not np.can_cast(dtype, out.dtype, "same_kind"):
+    if out.dtype.kind != "f":
         raise TypeError(f"{function}: out must have a floating-point dtype, got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{function}: out must be writeable, got a read-only array")
@@ -238,6 +238,20 @@ def _target(
 # ---- rows ----
 
 
+def _is_plain(p: Any, q: Any, binary: bool, axis: Any) -> bool:
+    """Contiguous rows of float64 or float32 along the last axis, and q of the same kind."""
+    return (
+        type(p) is np.ndarray
+        and (p.dtype is FLOAT64 or p.dtype is FLOAT32)
+        and p.size > 0
+        and (axis == -1 or (p.ndim == 1 and axis in (0, None)))
+        and p.flags.c_contiguous
+        and (
+            not binary or (type(q) is np.ndarray and q.dtype is p.dtype and q.shape == p.shape and q.flags.c_contiguous)
+        )
+    )
+
+
 def reduce_rows(
     measure: Measure,
     p: Any,
@@ -256,15 +270,24 @@ def reduce_rows(
     workers: int | None,
 ) -> Result:
     """Reduce the rows of p, or of p and q, to one number each."""
-    if (
-        type(p) is np.ndarray and p.ndim == 1 and p.dtype is FLOAT64 and axis in (-1, 0, None)
-        and where is None and out is None and not keepdims and 0 < p.size < 65536 and invalid == "nan"
-        and workers is None
-        and (not binary or (type(q) is np.ndarray and q.dtype is FLOAT64 and q.shape == p.shape and q.strides == (8,)))
-        and p.strides == (8,)
-    ):  # fmt: skip
-        numbers = _numbers(measure, p.size, normalize, order, weight, divisor)
-        return np.float64(engine.reduce_row(_codes(measure, 0, normalize), numbers, 0, p, q if binary else None))
+    if where is None and out is None and not keepdims and invalid == "nan" and _is_plain(p, q, binary, axis):
+        # plain rows: a general plan costs more than the computation when they are few
+        dtype, rows, length = p.dtype, p.size // p.shape[-1], p.shape[-1]
+        codes = _codes(measure, dtype is FLOAT32, normalize)
+        numbers = _numbers(measure, length, normalize, order, weight, divisor)
+        if p.ndim == 1 and workers is None and length < SERIAL_ENTRIES:
+            value = engine.reduce_row(codes, numbers, dtype is FLOAT32, p, q if binary else None)
+            return np.float32(value) if dtype is FLOAT32 else np.float64(value)
+        result = np.empty(p.shape[:-1], dtype)
+        code, step = engine.DTYPES[dtype.name], p.itemsize
+        left_spec = (p, code, False, (step * length,), (step,))
+        right_spec = (q, code, False, (step * length,), (step,)) if binary else None
+        engine.reduce(
+            codes, numbers, (rows,), (length,), length < engine.SHORT_ROW_LENGTH,
+            left_spec, right_spec, None, (result, code, False, (step,), ()),
+            workers_for(measure.function, workers, p.size),
+        )  # fmt: skip
+        return result[()]
 
     function = measure.function
     _check_invalid(function, invalid)
@@ -280,7 +303,7 @@ def reduce_rows(
         else tuple(n for d, n in enumerate(shape) if d not in axes)
     )
     if out is not None:
-        _check_out(function, out, kept, dtype)
+        _check_out(function, out, kept)
     entries = math.prod(shape)
     count = workers_for(function, workers, entries)
 
@@ -297,7 +320,7 @@ def reduce_rows(
     elif target.size:
         operands = [left, right, covered]
         geometry = _geometry(shape, axes, operands, flat)
-        single = int(target.dtype == FLOAT32)
+        single = target.dtype == FLOAT32
         spec = (flat, engine.DTYPES[flat.dtype.name], False, geometry.batch_strides[3], ())
         engine.reduce(
             _codes(measure, single, normalize),
@@ -314,10 +337,10 @@ def reduce_rows(
     return out
 
 
-def _codes(measure: Measure, single: int, normalize: bool) -> tuple[int, int, int, int]:
+def _codes(measure: Measure, single: bool, normalize: bool) -> tuple[int, int, int, int]:
     kernel = measure.kernel if normalize else measure.raw_kernel or measure.kernel
     finish = measure.finish if normalize else measure.raw_finish or measure.finish
-    return engine.MEASURES[kernel], single, int(normalize), engine.FINISHES[finish]
+    return engine.MEASURES[kernel], int(single), int(normalize), engine.FINISHES[finish]
 
 
 def _numbers(
@@ -388,7 +411,7 @@ def map_elements(
     mask = None if where is None else _check_where(function, where, shape)
     dtype = fresh_dtype(*arrays)
     if out is not None:
-        _check_out(function, out, shape, dtype)
+        _check_out(function, out, shape)
     count = workers_for(function, workers, math.prod(shape))
     arrays = [_broadcast(a, shape) for a in arrays]
     covered = None if mask is None else Array(mask.view(np.uint8), engine.DTYPES["bool"], False, "bool")
@@ -438,6 +461,6 @@ def divide_by_log_count(
         shares = shares.reshape(tuple(n for d, n in enumerate(shape) if d not in axes))
     if out is None:
         return shares[()]
-    _check_out(function, out, shares.shape, shares.dtype)
+    _check_out(function, out, shares.shape)
     out[...] = shares
     return out

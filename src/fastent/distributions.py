@@ -23,6 +23,8 @@ from fastent._plan import (
     reduce_rows,
 )
 
+LN2 = math.log(2)
+EQUAL_WEIGHTS = (0.5, 0.5)
 Axis = int | tuple[int, ...] | None
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -72,6 +74,10 @@ def _documented(function: Function) -> Function:
 
 def _log_length(length: int) -> float:
     return math.log(length)
+
+
+def _log_two(length: int) -> float:
+    return LN2
 
 
 def _one(length: int) -> float:
@@ -481,7 +487,7 @@ def js_divergence(
     p: Any,
     q: Any,
     *,
-    weights: Sequence[float] = (0.5, 0.5),
+    weights: Sequence[float] = EQUAL_WEIGHTS,
     axis: Axis = -1,
     base: float | None = None,
     normalize: bool = True,
@@ -528,7 +534,7 @@ def js_distance(
     p: Any,
     q: Any,
     *,
-    weights: Sequence[float] = (0.5, 0.5),
+    weights: Sequence[float] = EQUAL_WEIGHTS,
     axis: Axis = -1,
     base: float | None = None,
     normalize: bool = True,
@@ -569,10 +575,12 @@ def js_distance(
 def _jensen_shannon(
     function: str, finish: str, p: Any, q: Any, weights: Sequence[float], base: float | None, **options: Any
 ) -> Any:
-    first, second = check_weights(function, weights)
-    kernel = "js" if first == second else "js_weighted"
-    largest = math.log(2) if first == second else -sum(w * math.log(w) for w in (first, second) if w > 0)
-    measure = Measure(function, kernel, finish=finish, bound=lambda k: largest)
+    first, second = (0.5, 0.5) if weights is EQUAL_WEIGHTS else check_weights(function, weights)
+    if first == second:
+        measure = Measure(function, "js", finish=finish, bound=_log_two)
+    else:
+        largest = -sum(w * math.log(w) for w in (first, second) if w > 0)
+        measure = Measure(function, "js_weighted", finish=finish, bound=lambda k: largest)
     return reduce_rows(measure, p, q, binary=True, weight=first, divisor=log_of_base(function, base), **options)
 
 

@@ -99,15 +99,14 @@ INLINE vd vlog_ratio_value(struct log_ratio r) {
     return vfma(r.k, vset(LN2 * EXPONENT_UNIT), twice_atanh);
 }
 
-/* ln x for x in [1, 2]: the significand is x itself. At 2, where it is not, the last number below stands for it. */
+/* ln x for x in [1, 2]: the significand is x itself, but at 2. */
 INLINE vd vlog_significand(vd x, int grade) {
 #if defined(VEC_AVX512)
-    x = vmin(vset(0x1.fffffffffffffp0), x);
     vi index = vtable_index(x);
     vd r = vfma(x, vtable(LOG_RECIPROCAL, index), vset(-1));
     vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
                               : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
-    return vtable(LOG_OFFSET, index) + vfma(r * r, tail, r);
+    return vselect(vlt(x, vset(2)), vtable(LOG_OFFSET, index) + vfma(r * r, tail, r), vset(LN2));
 #else
     return vlog_shifted(x, vset(0), grade);
 #endif
