@@ -20,9 +20,8 @@ ENGINES = ("_rows",)
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
-C_FLAGS = (
-    ["/O2", "/std:c11"] if MSVC else ["-std=gnu11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
-)
+GNU_FLAGS = ["-std=gnu11", "-O3", "-g0", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off"]
+C_FLAGS = ["/O2", "/std:c11"] if MSVC else GNU_FLAGS
 OPENMP = ["/openmp"] if MSVC else ["-fopenmp"]
 SCALAR = bool(os.environ.get("FASTENT_BUILD_SCALAR"))
 AVX2 = ["-mavx2", "-mfma", "-mf16c", "-mbmi", "-mbmi2", "-mlzcnt", "-mpopcnt"]

@@ -104,7 +104,8 @@ def main():
         polynomial("ATANH_SINGLE", atanh_tail, 0, 0.0401, 3),
         polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 9),
         polynomial("JS_SINGLE", js_tail, 0, JS_NEAR[1], 3),
-        f"/* the ends of these two ranges */\n#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",
+        "/* the ends of these two ranges */",
+        f"#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
         "#endif",
     ]
