@@ -266,6 +266,8 @@ def test_invalid_rows(case: Case, dtype: np.dtype[Any], normalize: bool, isa: st
                     failures.append(f"k={k} {name}, {path}: {got!r}")
                 if path != "one_reference" and normalize and others != ordinary_bits(case, path, k, dtype, isa):
                     failures.append(f"k={k} {name}, {path}: other rows changed")
+                if path == "outer_wide" and not slow:
+                    continue
                 try:
                     run(case, path, rows, normalize=normalize, invalid="raise")
                     failures.append(f"k={k} {name}, {path}: invalid='raise' did not raise")

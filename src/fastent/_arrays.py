@@ -54,7 +54,8 @@ def _of_frame(value: Any) -> np.ndarray[Any, Any]:
     library = type(value).__module__.partition(".")[0]
     array = np.asarray(value)
     if library == "pandas" and array.dtype == object:
-        return np.asarray(value.to_numpy(dtype=np.float64, na_value=np.nan))
+        single = {str(dtype) for dtype in np.atleast_1d(value.dtypes)} <= {"Float32", "float32", "float16"}
+        return np.asarray(value.to_numpy(dtype=np.float32 if single else np.float64, na_value=np.nan))
     return array
 
 
@@ -73,10 +74,11 @@ def as_array(function: str, name: str, value: Any, scalar: bool = False) -> Arra
                 value = _of_frame(value)
             else:
                 value = np.asarray(value)
-        except ValueError as error:
-            raise TypeError(
-                f"{function}: {name} must be an array of numbers, got {type(value).__name__} ({error})"
-            ) from None
+        except (ValueError, TypeError, RuntimeError) as error:
+            if str(error).startswith(function):
+                raise
+            got = type(value).__name__
+            raise TypeError(f"{function}: {name} must be an array of numbers, got {got} ({error})") from None
     if isinstance(value, Array):
         array = value
     else:

@@ -243,6 +243,7 @@ def _is_plain(p: Any, q: Any, binary: bool, axis: Any) -> bool:
     return (
         type(p) is np.ndarray
         and (p.dtype is FLOAT64 or p.dtype is FLOAT32)
+        and p.ndim > 0
         and p.size > 0
         and (axis == -1 or (p.ndim == 1 and axis in (0, None)))
         and p.flags.c_contiguous

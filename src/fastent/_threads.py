@@ -20,7 +20,9 @@ from fastent import _openmp
 SERIAL_ENTRIES = 1 << 16
 """Calls on fewer entries run serially: below some 50 microseconds of work, waking threads costs more than it gives."""
 
-_openmp_at_start = _openmp.max_threads()
+MOST_WORKERS = 256
+"""No call starts more threads, whatever it is asked for: their stacks alone would exhaust a process."""
+
 _default: int | None = None
 
 
@@ -77,7 +79,8 @@ def _cgroup_quota() -> float:
     except OSError:
         return quota
     for line in lines:
-        _, controllers, name = line.split(":", 2)
+        _, _, rest = line.partition(":")
+        controllers, _, name = rest.partition(":")
         mount = Path("/sys/fs/cgroup") if not controllers else Path("/sys/fs/cgroup/cpu")
         if controllers and "cpu" not in controllers.split(","):
             continue
@@ -98,23 +101,39 @@ def _quota_of(folder: Path) -> float:
             period = (folder / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return math.inf
-    return int(allowed) / int(period) if allowed.isdigit() and int(allowed) > 0 else math.inf
+    if not (allowed.isdecimal() and period.isdecimal() and int(allowed) > 0 and int(period) > 0):
+        return math.inf
+    return int(allowed) / int(period)
+
+
+def _affinity() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def available_processors() -> int:
     """Processors that affinity and cgroup quota leave to this process."""
-    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, int(min(affinity, math.ceil(_cgroup_quota()) if math.isfinite(_cgroup_quota()) else affinity)))
+    quota = _cgroup_quota()
+    return max(1, min(_affinity(), math.ceil(quota)) if math.isfinite(quota) else _affinity())
+
+
+def _omp_num_threads() -> int:
+    """The first number of OMP_NUM_THREADS, 0 without one."""
+    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return int(first) if first.isdecimal() else 0
 
 
 def _from_environment() -> tuple[int, str] | None:
     text = os.environ.get("FASTENT_NUM_THREADS", "").strip()
     if text:
-        if not text.removeprefix("-").isdigit():
+        if not text.removeprefix("-").isdecimal():
             raise ValueError(f"FASTENT_NUM_THREADS must be a number of threads or -1, got {text!r}")
         return check_workers("FASTENT_NUM_THREADS", int(text)), "FASTENT_NUM_THREADS"
-    first = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
-    return (int(first), "OMP_NUM_THREADS") if first.isdigit() and int(first) > 0 else None
+    number = _omp_num_threads()
+    return (number, "OMP_NUM_THREADS") if number else None
+
+
+_openmp_default = max(_openmp.max_threads(), _omp_num_threads() or _affinity())
+"""What OpenMP uses when nobody has set a limit, also if somebody had when this was imported."""
 
 
 def decide(workers: int | None = None) -> tuple[int, str]:
@@ -130,9 +149,9 @@ def decide(workers: int | None = None) -> tuple[int, str]:
     if not _openmp.openmp_version():
         return 1, "built without OpenMP"
     limit = _openmp.max_threads()
-    if limit != _openmp_at_start and limit < number:
+    if limit != _openmp_default and limit < number:
         return limit, "limit set through OpenMP"
-    return number, source
+    return min(number, MOST_WORKERS), source
 
 
 def workers_for(function: str, workers: int | None, entries: int) -> int:

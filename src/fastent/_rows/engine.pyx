@@ -43,6 +43,7 @@ cdef extern from "kernels.h" nogil:
         int grade
         int normalize
         int finish
+        int (*interrupted)() noexcept nogil
         double order, weight, divisor, bound
 
     ctypedef struct rows_table:
@@ -85,7 +86,8 @@ DTYPES = {
 }
 
 cdef enum:
-    SLICE = 1 << 24  # entries per worker between looks at Ctrl-C: 10 to 150 ms
+    SLICE = 1 << 22       # entries per worker between looks at Ctrl-C: 2 to 80 ms
+    SLOW_SLICE = 1 << 20  # where powers are taken
     CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
 
 cdef const rows_table *tables[ROWS_MAX_TABLES]
@@ -111,6 +113,25 @@ def use_isa(str name):
             active = tables[i]
             return
     raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+
+
+cdef extern from "Python.h":
+    # declared without an exception: the kernels carry on, and the engine looks afterwards
+    int check_signals "PyErr_CheckSignals"()
+    void *PyErr_Occurred()
+
+
+cdef int interrupted() noexcept nogil:
+    with gil:
+        return check_signals()
+
+
+cdef int raise_pending() except -1:
+    return -1 if PyErr_Occurred() != NULL else 0
+
+
+cdef int64_t slice_entries(const rows_job *job) noexcept nogil:
+    return SLOW_SLICE if job.measure == ROWS_RENYI or job.measure == ROWS_RENYI_DIVERGENCE else SLICE
 
 
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
@@ -170,7 +191,7 @@ cdef int run_units(const rows_job *job, int64_t units, int64_t unit_entries, int
     """Tiles, or pieces of lines: slice by slice, each shared out among the workers."""
     cdef const rows_table *table = active
     cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63, chunks, first, count, i
-    cdef int64_t slice_units = max(1, SLICE * workers // max(1, unit_entries))
+    cdef int64_t slice_units = max(1, slice_entries(job) * workers // max(1, unit_entries))
     cdef _Scratch scratch = _Scratch(stride * workers)
     cdef char *memory = scratch.aligned
     for first in range(0, units, slice_units):
@@ -196,13 +217,13 @@ cdef inline void run_piece(const rows_table *table, const rows_job *job, int64_t
         table.reduce(job, begin, end, scratch)
 
 
-cdef int run_segments(const rows_job *job, int64_t tiles, int64_t segment_entries, int workers) except -1:
+cdef int run_segments(rows_job *job, int64_t tiles, int64_t segment_entries, int workers) except -1:
     """Few long rows: all segments of a tile in parallel, phase by phase, then their fold."""
     cdef const rows_table *table = active
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
     cdef int64_t segments = ceil_div(table.block_count(job), segment_blocks), node = table.tile_node_bytes(job)
     cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63
-    cdef int64_t slice_segments = max(workers, SLICE * workers // segment_entries)
+    cdef int64_t slice_segments = max(workers, slice_entries(job) * workers // segment_entries)
     cdef int64_t tile, first, last, i
     cdef int phase, done
     cdef _Scratch scratch = _Scratch(stride * workers), nodes = _Scratch(node * (segments + 1))
@@ -231,10 +252,12 @@ cdef int run_segments(const rows_job *job, int64_t tiles, int64_t segment_entrie
     return 0
 
 
-cdef int run_tile(const rows_table *table, const rows_job *job, int64_t tile, void *scratch) except -1:
+cdef int run_tile(const rows_table *table, rows_job *job, int64_t tile, void *scratch) except -1:
+    job.interrupted = interrupted
     with nogil:
         table.reduce(job, tile, tile + 1, scratch)
-    return 0
+    job.interrupted = NULL
+    return raise_pending()
 
 
 cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
@@ -243,10 +266,10 @@ cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
     if not job.lanes_are_outputs:
         # rows are done one after the other anyway: small tiles share them out evenly, and let Ctrl-C in between
-        width = min(width, max(1, outputs // (workers * CHUNKS) if workers > 1 else width), max(1, SLICE // job.length))
+        width = min(width, max(1, outputs // (workers * CHUNKS) if workers > 1 else width), max(1, slice_entries(job) // job.length))
     tiles = lines * ceil_div(along, width)
     tile_entries = job.length * min(width, along)
-    if blocks > segment_blocks and (tile_entries > SLICE or (workers > 1 and tiles < 4 * workers)):
+    if blocks > segment_blocks and (tile_entries > slice_entries(job) or (workers > 1 and tiles < 4 * workers)):
         if not job.lanes_are_outputs:
             width, tiles, tile_entries = 1, outputs, job.length
         job.tile_width = <int>width
@@ -348,6 +371,7 @@ def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
         job.q.data = <char *>q_view.buf
         PyBuffer_Release(&q_view)
     job.where.data = NULL
+    job.interrupted = NULL
     job.out.data = <char *>&value
     job.out.dtype = ROWS_FLOAT64
     job.batch_dims = job.reduce_dims = 1

@@ -216,6 +216,8 @@ static void join_blocks(int phase, const rows_job *job, const struct tile *t, in
     for (int64_t block = first; block < last; block++) {
         block_kernels[job->measure][w->grade](phase, job, t, block, scale_p, scale_q, totals, w->part, w);
         tree_add(&tree, w->part, block - first);
+        if (job->interrupted != NULL && block % ROWS_SEGMENT_OUTER == 0 && job->interrupted())
+            break; /* the values no longer matter */
     }
     memcpy(result, tree_total(&tree), sizeof(struct node) * (size_t)t->vectors);
 }

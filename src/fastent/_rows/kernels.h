@@ -64,6 +64,7 @@ typedef struct {
     int32_t grade;      /* 0: as good as float64 gets, 1: good enough for float32 results */
     int32_t normalize;
     int32_t finish;
+    int (*interrupted)(void); /* NULL, or asked between segments of a long row whether to give up */
     double order;       /* Renyi and Tsallis */
     double weight;      /* of p in the weighted Jensen-Shannon divergence */
     double divisor;     /* ln(base), ln(k) */
