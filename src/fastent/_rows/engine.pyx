@@ -266,7 +266,9 @@ cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
     if not job.lanes_are_outputs:
         # rows are done one after the other anyway: small tiles share them out evenly, and let Ctrl-C in between
-        width = min(width, max(1, outputs // (workers * CHUNKS) if workers > 1 else width), max(1, slice_entries(job) // job.length))
+        width = min(width, max(1, slice_entries(job) // job.length))
+        if workers > 1:
+            width = min(width, max(1, outputs // (workers * CHUNKS)))
     tiles = lines * ceil_div(along, width)
     tile_entries = job.length * min(width, along)
     if blocks > segment_blocks and (tile_entries > slice_entries(job) or (workers > 1 and tiles < 4 * workers)):
