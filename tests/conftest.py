@@ -14,13 +14,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 SEED = 20240617
 sys.path.insert(0, str(Path(__file__).parent))  # the import mode does not do it, and every file needs the oracle
 
 settings.register_profile(
-    "fastent", derandomize=True, deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
+    "fastent",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],  # explaining a failure takes minutes
+    suppress_health_check=[HealthCheck.too_slow],
 )
 
 

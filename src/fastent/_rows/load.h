@@ -162,6 +162,13 @@ INLINE void keep_where(double *target, const double *mask, int64_t n) {
         target[i] = mask[i] != 0 ? target[i] : 0;
 }
 
+/* Next to entries of 1e308 the smallest ones vanish when scaled, but what is positive must not become zero: support and
+ * infinite divergences depend on it. */
+INLINE double scaled_entry(double entry, double scale) {
+    double scaled = entry * scale;
+    return entry > 0 && scaled == 0 ? 0x1p-1074 : scaled;
+}
+
 /* A block of one row as doubles: a pointer into the array where that will do, otherwise `target`, padded with zeros to
  * whole vectors. *tail: entries of the last vector that must be loaded partly, 0 after padding. */
 static const double *load_row(const rows_job *job, const rows_operand *operand, int64_t row, int64_t where_row, int64_t start,
@@ -179,7 +186,7 @@ static const double *load_row(const rows_job *job, const rows_operand *operand, 
     }
     if (scale != 1)
         for (int64_t i = 0; i < n; i++)
-            target[i] *= scale;
+            target[i] = scaled_entry(target[i], scale);
     for (int64_t i = n; i % VL; i++)
         target[i] = 0;
     *tail = 0;
@@ -242,7 +249,7 @@ static void load_tile(const rows_job *job, const rows_operand *operand, int64_t 
             keep_where(entries, mask + j * ROWS_TILE_ROW, width);
         if (scales != NULL)
             for (int64_t w = 0; w < width; w++)
-                entries[w] *= scales[w];
+                entries[w] = scaled_entry(entries[w], scales[w]);
         for (int64_t w = width; w % VL; w++)
             entries[w] = 1;
     }

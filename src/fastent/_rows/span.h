@@ -98,8 +98,11 @@ INLINE void span_statistics(int measure, int grade, int normalize, const struct 
     if (uses_exact_sums(measure, grade)) {
         vd p = span_exact_sum(span->x, span, horizontal, &n->p_low);
         vd q = span_exact_sum(span->y, span, horizontal, &n->q_low);
-        n->p = vselect(veq(n->p, n->p), p, n->p); /* NaN is what the plain sum found */
-        n->q = vselect(veq(n->q, n->q), q, n->q);
+        /* NaN and infinity stay what the plain sum found */
+        n->p_low = vselect(vlt(n->p, vset(INF)), n->p_low, vset(0));
+        n->q_low = vselect(vlt(n->q, vset(INF)), n->q_low, vset(0));
+        n->p = vselect(vlt(n->p, vset(INF)), p, n->p);
+        n->q = vselect(vlt(n->q, vset(INF)), q, n->q);
     }
 }
 

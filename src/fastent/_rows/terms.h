@@ -155,7 +155,7 @@ INLINE vd directed_difference(int exact_sums, vd x, vd y, const struct scale *s,
 INLINE vd kl_term(vd a, vd b, vd d, int grade) {
     struct log_ratio r = vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, grade);
     vd near = d * r.s * vfma(vfma(r.s, r.s, r.s), r.tail, vset(1));
-    vd far = a * vlog_ratio_value(r) - d;
+    vd far = vfma(a, vlog_ratio_value(r), -d);
     return vselect(veq(r.k, vset(0)), near, far);
 }
 
@@ -187,18 +187,18 @@ INLINE vd binomial_tail(vd d, vd order) {
 
 /* value: p^a q^(1-a) - a p - (1-a) q, of one sign by Young's inequality, its sum is the sum of powers minus 1;
  * second: p^a q^(1-a), relative to the largest p/q */
-INLINE struct terms renyi_divergence_term(vd a, vd b, vd d, const struct scale *s) {
+INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const struct scale *s) {
     struct terms t;
     vd excess = s->order - vset(1), p = a * s->unscale, q = b * s->unscale;
     vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
-    vm vanishes = veq(b, vset(0));
+    vm vanishes = veq(y, vset(0));
     vd reference = vselect(vlt(vset(0), excess), s->reference, vset(0));
     t.second = vselect(vanishes, vset(0), vexp_times(excess * (u - reference), p));
     vd relative = d / vmax(vset(TINY), b);
     vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.25));
     t.value = q * vselect(near, binomial_tail(relative, s->order), vexpm1(s->order * u) - s->order * relative);
     t.value = vselect(vanishes, -(s->order * p), t.value);
-    t.value = vselect(veq(a, vset(0)), excess * q, t.value); /* 0^a is 0 here also for a = 0: the support counts */
+    t.value = vselect(veq(x, vset(0)), excess * q, t.value); /* 0^a is 0 here also for a = 0: the support counts */
     return t;
 }
 
@@ -241,21 +241,21 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
     case ROWS_CROSS_ENTROPY:
         b = y * s->y;
         t.value = x * vlog_shifted(vmax(vset(TINY), b), s->shift, grade);
-        t.value = vselect(veq(b, zero), vselect(vlt(zero, x), vset(-INF), zero), t.value);
+        t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(-INF), zero), t.value);
         break;
     case ROWS_KL:
         d = directed_difference(exact, x, y, s, &a, &b);
         t.value = kl_term(a, b, d, grade);
-        t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
+        t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(INF), zero), t.value);
         break;
     case ROWS_LOG_RATIO:
     case ROWS_JEFFREYS:
         d = difference(exact, x, y, s, &a, &b);
         t.value = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
         t.value *= measure == ROWS_JEFFREYS ? d : a;
-        t.value = vselect(veq(b, zero), vselect(vlt(zero, a), vset(INF), zero), t.value);
+        t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(INF), zero), t.value);
         if (measure == ROWS_JEFFREYS)
-            t.value = vselect(veq(a, zero), vselect(vlt(zero, b), vset(INF), zero), t.value);
+            t.value = vselect(veq(x, zero), vselect(vlt(zero, y), vset(INF), zero), t.value);
         break;
     case ROWS_JS:
         d = difference(exact, x, y, s, &a, &b);
@@ -278,7 +278,7 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
         break;
     default: /* ROWS_RENYI_DIVERGENCE */
         d = difference(exact, x, y, s, &a, &b);
-        return renyi_divergence_term(a, b, d, s);
+        return renyi_divergence_term(x, y, a, b, d, s);
     }
     return t;
 }
@@ -287,8 +287,8 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
 INLINE vd ratio_term(int exact_sums, vd x, vd y, const struct scale *s) {
     vd a, b, d = difference(exact_sums, x, y, s, &a, &b);
     vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
-    u = vselect(veq(b, vset(0)), vset(INF), u);
-    return vselect(vlt(vset(0), a), u, vset(-INF));
+    u = vselect(veq(y, vset(0)), vset(INF), u);
+    return vselect(vlt(vset(0), x), u, vset(-INF));
 }
 
 /* ---- values ---- */
