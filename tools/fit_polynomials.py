@@ -13,7 +13,7 @@ mp.dps = 60
 HEADER = Path(__file__).parents[1] / "src" / "fastent" / "_simd" / "coefficients.h"
 
 
-JS_NEAR = 0.11, 0.0625
+JS_NEAR = 0.25, 0.0625
 
 
 def log_tail(r):
@@ -100,9 +100,9 @@ def main():
         log_table(),
         polynomial("LOG_PRECISE", log_tail, low, high, 8),
         polynomial("LOG_SINGLE", log_tail, low, high, 3),
-        polynomial("ATANH_PRECISE", atanh_tail, 0, 0.0401, 7),
-        polynomial("ATANH_SINGLE", atanh_tail, 0, 0.0401, 3),
-        polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 9),
+        polynomial("ATANH_PRECISE", atanh_tail, 0, 0.0626, 8),
+        polynomial("ATANH_SINGLE", atanh_tail, 0, 0.0626, 4),
+        polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 12),
         polynomial("JS_SINGLE", js_tail, 0, JS_NEAR[1], 3),
         "/* the ends of these two ranges */",
         f"#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",

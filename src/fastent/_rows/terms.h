@@ -204,7 +204,7 @@ INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const st
 
 INLINE struct terms renyi_term(vd x, const struct scale *s) {
     struct terms t;
-    vd p = x * s->x * s->unscale;
+    vd p = x * s->x; /* the sums are unscaled at the end: p itself may be too small */
     vd exponent = (s->order - vset(1)) * vlog_shifted(vmax(vset(TINY), x * s->y), s->shift, PRECISE);
     exponent = vselect(veq(x, s->top), vset(0), exponent); /* exactly: next to it everything else may be tiny */
     t.second = vexp_times(exponent, p);
@@ -318,10 +318,10 @@ INLINE vd measure_value(int measure, const struct node *n, const struct scale *s
         return n->value;
     case ROWS_RENYI:
         /* H_a = -ln(max p) + ln(sum p (p/max p)^(a-1)) / (1-a), both parts non-negative */
-        large = vlog(n->second);
-        power = vlog1p(n->value);
+        large = vlog(n->second * s->unscale);
+        power = vlog1p(value);
         if (normalize)
-            large = vselect(vlt(vabs(n->value), vset(0.5)), power, large);
+            large = vselect(vlt(vabs(value), vset(0.5)), power, large);
         value = normalize ? minus_log_share(n->top, n->p, n->rest) : -vlog(n->top);
         return value + large / (one - s->order);
     case ROWS_MIN_ENTROPY:

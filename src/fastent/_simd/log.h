@@ -30,7 +30,7 @@ INLINE vd vpolynomial(vd x, const double *coefficients, int count) {
     return sum;
 }
 
-/* (atanh(s)/s - 1)/s^2 for z = s^2 <= 0.04 */
+/* (atanh(s)/s - 1)/s^2 for z = s^2 <= 0.0625 */
 INLINE vd vatanh_tail(vd z, int grade) {
     return grade == SINGLE ? vpolynomial(z, ATANH_SINGLE, COUNT(ATANH_SINGLE))
                            : vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE));
@@ -79,8 +79,8 @@ INLINE vd vlog1p(vd x) {
  * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s).
  * Where k = 0 the caller's difference a - b is used, which it may know to more digits than a and b themselves. */
 struct log_ratio {
-    vd k;    /* the power of two, in units of 1/EXPONENT_UNIT; 0 when 2/3 <= a/b <= 3/2 */
-    vd s;    /* abs(s) <= 0.2 */
+    vd k;    /* the power of two, in units of 1/EXPONENT_UNIT; 0 when 3/5 <= a/b <= 5/3 */
+    vd s;    /* abs(s) <= 0.25 */
     vd tail; /* atanh(s) = s (1 + s^2 tail) */
 };
 
@@ -88,8 +88,11 @@ INLINE struct log_ratio vlog_ratio(vd a, vd b, vd difference, int grade) {
     struct log_ratio r;
     vd scaled;
     r.k = vexponent_ratio(a, b, &scaled);
-    vd numerator = vselect(veq(r.k, vset(0)), difference, scaled - b);
-    r.s = numerator / (scaled + b);
+    /* wider than rounding to the nearest power: what uses the difference loses no digits up to here */
+    vd sum = a + b;
+    vm near = vle(vabs(difference), vset(0.25) * sum);
+    r.k = vselect(near, vset(0), r.k);
+    r.s = vselect(near, difference, scaled - b) / vselect(near, sum, scaled + b);
     r.tail = vatanh_tail(r.s * r.s, grade);
     return r;
 }
