@@ -71,6 +71,13 @@ INLINE int is_local(int measure, int normalize) {
 
 /* ---- constants of a row ---- */
 
+/* The shift for a sum of this exponent: as large as the factors of the entries allow, and even, so that square roots
+ * scale exactly, too. */
+INLINE vd shift_for(vd exponent) {
+    vd half = (vset(0.5) * exponent + vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
+    return vmin(vset(SHIFT), vset(SHIFT + 20) + (half + half));
+}
+
 INLINE struct scale make_scale(const struct node *n, int measure, const rows_job *job) {
     struct scale s;
     vd zero = vset(0), p_exponent, q_exponent, top_exponent;
@@ -90,18 +97,18 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
             s.unscale = vset(1);
         if (measure == ROWS_RENYI) {
             vd top_value = vsplit(n->top, &top_exponent);
-            s.shift = vmin(vset(SHIFT), vset(SHIFT) + top_exponent);
+            s.shift = shift_for(top_exponent);
             s.x = s.unscale = vset(1);
             s.y = vpow2(s.shift - top_exponent) / top_value;
         }
         return s;
     }
     vd p = vsplit(n->p, &p_exponent);
-    s.shift = vmin(vset(SHIFT), vset(SHIFT) + p_exponent);
+    s.shift = shift_for(p_exponent);
     if (!is_binary(measure)) {
         vd top_value = vsplit(n->top, &top_exponent);
         if (measure == ROWS_RENYI)
-            s.shift = vmin(s.shift, vset(SHIFT) + top_exponent);
+            s.shift = vmin(s.shift, shift_for(top_exponent));
         s.x = vpow2(s.shift - p_exponent) / p;
         s.y = vpow2(s.shift - top_exponent) / top_value;
         s.unscale = vpow2(-s.shift);
@@ -111,7 +118,7 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
     }
     vd q = vsplit(n->q, &q_exponent);
     if (measure == ROWS_CROSS_ENTROPY) {
-        s.shift = vmin(vset(SHIFT), vset(SHIFT) + q_exponent);
+        s.shift = shift_for(q_exponent);
         s.x = zero;
         s.y = vpow2(s.shift - q_exponent) / q;
         s.unscale = vset(1) / n->p;
@@ -119,7 +126,7 @@ INLINE struct scale make_scale(const struct node *n, int measure, const rows_job
         return s;
     }
     /* never divide by the sums: x Sq and y Sp compare p and q without rounding either */
-    s.shift = vmin(s.shift, vset(SHIFT) + q_exponent);
+    s.shift = vmin(s.shift, shift_for(q_exponent));
     vd p_scale = vpow2(s.shift - p_exponent), q_scale = vpow2(s.shift - q_exponent);
     s.x = p_scale * q;
     s.y = q_scale * p;
