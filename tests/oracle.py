@@ -220,7 +220,7 @@ MEASURES = {
                 zero_on_equal=True, linear=True, largest=lambda k: 1.0),
         Measure("total_variation", "binary", total_variation, _PQ, base=False, symmetric=True, zero_on_equal=True,
                 linear=True, largest=lambda k: 1.0),
-        Measure("renyi_divergence", "binary", renyi_divergence, _PQ, _ORDERS, zero_on_equal=True, support=True),
+        Measure("renyi_divergence", "binary", renyi_divergence, _PQ, _ORDERS, ulps=(16, 1), zero_on_equal=True, support=True),
         Measure("information_content", "elementwise", information_content, _P, nonnegative=False, ulps=(8, 2)),
         Measure("binary_entropy", "elementwise", binary_entropy, _P, largest=lambda k: math.log(2), ulps=(8, 2)),
         Measure("binary_cross_entropy", "elementwise", binary_cross_entropy, ("y", "p"), ulps=(8, 2)),

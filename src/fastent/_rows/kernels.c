@@ -15,6 +15,7 @@
 #define REGULAR_LOW 0x1p-960
 #define REGULAR_HIGH 0x1p1000
 #define NEARLY_EQUAL 0x1p-60
+#define INNER_BLOCK (256 * VL) /* as many roundings in a lane's sum on every instruction set */
 #define TILE_VECTORS (ROWS_TILE / VL)
 
 /* Workspace of one thread. */
@@ -107,7 +108,7 @@ static struct tile find_tile(const rows_job *job, int64_t index) {
     return t;
 }
 
-INLINE int64_t block_length(const rows_job *job) { return job->lanes_are_outputs ? ROWS_OUTER_BLOCK : ROWS_INNER_BLOCK; }
+INLINE int64_t block_length(const rows_job *job) { return job->lanes_are_outputs ? ROWS_OUTER_BLOCK : INNER_BLOCK; }
 
 /* The nodes of one block: of one row (inner), or of all outputs of a tile (outer). */
 INLINE void block_nodes(int measure, int grade, int phase, const rows_job *job, const struct tile *t, int64_t block,
@@ -475,16 +476,16 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
     return 1;
 }
 
-/* Pieces of lines: a line is cut every ROWS_INNER_BLOCK entries. */
+/* Pieces of lines: a line is cut every INNER_BLOCK entries. */
 static void map(const rows_job *job, int64_t piece_begin, int64_t piece_end, void *scratch) {
     struct workspace w;
     lay_out(&w, scratch, job);
     int64_t pieces = block_count(job);
     for (int64_t piece = piece_begin; piece < piece_end; piece++) {
-        int64_t start = piece % pieces * ROWS_INNER_BLOCK, rest = job->length - start;
+        int64_t start = piece % pieces * INNER_BLOCK, rest = job->length - start;
         struct tile t = find_tile(job, piece / pieces);
         const int64_t offsets[] = {t.p, t.q, t.where, t.out};
-        map_line(job, offsets, start, rest < ROWS_INNER_BLOCK ? rest : ROWS_INNER_BLOCK, w.x, w.y, w.mask, &w.loader);
+        map_line(job, offsets, start, rest < INNER_BLOCK ? rest : INNER_BLOCK, w.x, w.y, w.mask, &w.loader);
     }
 }
 

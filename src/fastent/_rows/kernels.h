@@ -74,7 +74,6 @@ typedef struct {
 #define ROWS_TILE 128           /* outputs of a tile */
 #define ROWS_TILE_ROW 136       /* doubles between its rows: not a power of two, which would fall into few cache sets */
 #define ROWS_OUTER_BLOCK 64     /* entries of a block along the reduced axis, when lanes are outputs */
-#define ROWS_INNER_BLOCK 2048   /* entries of a block, when lanes are entries of one row */
 /* blocks of a segment, the piece of a long row that one thread works on: powers of two, so that the tree stays the same */
 #define ROWS_SEGMENT_INNER 64
 #define ROWS_SEGMENT_OUTER 256
