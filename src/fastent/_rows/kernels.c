@@ -110,36 +110,65 @@ static struct tile find_tile(const rows_job *job, int64_t index) {
 
 INLINE int64_t block_length(const rows_job *job) { return job->lanes_are_outputs ? ROWS_OUTER_BLOCK : INNER_BLOCK; }
 
-/* The nodes of one block: of one row (inner), or of all outputs of a tile (outer). */
+/* Rows of one block that are done together, so that what happens once per row happens to one lane each. */
+INLINE int64_t rows_together(const rows_job *job) {
+    int64_t rows = job->length > 0 ? INNER_BLOCK / job->length : VL;
+    return rows < 1 ? 1 : rows > VL ? VL : rows;
+}
+
+/* What a thread reads from memory after this block: the rows below it, or what follows in long rows. `offset` is that of
+ * the span's first output, `number` counts the spans of the block. */
+INLINE void look_ahead(const rows_job *job, const rows_operand *operand, int64_t offset, int64_t start, int64_t n,
+                       int64_t below, int64_t number, const char **ahead, int64_t *step) {
+    int64_t along = operand->reduce_strides[job->reduce_dims - 1], across = operand->batch_strides[job->batch_dims - 1];
+    *ahead = operand->data + offset + (n < job->length ? (start + n) * along : below * across);
+    *step = job->lanes_are_outputs && across < along ? along : VL * along;
+    if (job->lanes_are_outputs) /* memory is walked in its own order, not in that of the outputs */
+        *ahead += number * VL * (across < along ? across : n * along);
+}
+
+/* The nodes of one block: of one row or a few (inner), or of all outputs of a tile (outer). */
 INLINE void block_nodes(int measure, int grade, int phase, const rows_job *job, const struct tile *t, int64_t block,
                         const double *scale_p, const double *scale_q, const struct node *totals, struct node *nodes,
                         struct workspace *w) {
     int64_t start = block * block_length(job);
     int64_t n = job->length - start < block_length(job) ? job->length - start : block_length(job);
-    struct span span = {0};
+    int last = job->batch_dims - 1;
+    struct span spans[VL] = {0};
     if (!job->lanes_are_outputs) {
-        span.x = load_row(job, &job->p, t->p, t->where, start, n, scale_p ? *scale_p : 1, w->x, &w->loader, &span.tail);
-        int64_t tail = span.tail;
-        if (is_binary(measure)) {
-            span.y = load_row(job, &job->q, t->q, t->where, start, n, scale_q ? *scale_q : 1, w->y, &w->loader, &tail);
-            if (tail != span.tail) { /* one was padded, the other not: load the tail of both as partial vectors */
-                span.tail = n % VL;
+        const int64_t pitch = (n + VL - 1) / VL * VL;
+        for (int64_t r = 0; r < t->width; r++) {
+            struct span *span = spans + r;
+            int64_t p = t->p + r * job->p.batch_strides[last], q = t->q + r * job->q.batch_strides[last];
+            int64_t where = t->where + r * job->where.batch_strides[last];
+            span->x = load_row(job, &job->p, p, where, start, n, scale_p ? scale_p[r] : 1, w->x + r * pitch, &w->loader, &span->tail);
+            look_ahead(job, &job->p, p, start, n, t->width, 0, &span->x_ahead, &span->x_step);
+            int64_t tail = span->tail;
+            if (is_binary(measure)) {
+                span->y = load_row(job, &job->q, q, where, start, n, scale_q ? scale_q[r] : 1, w->y + r * pitch, &w->loader, &tail);
+                look_ahead(job, &job->q, q, start, n, t->width, 0, &span->y_ahead, &span->y_step);
+                if (tail != span->tail) /* one was padded, the other not: load the tail of both as partial vectors */
+                    span->tail = n % VL;
             }
+            span->stride = VL;
+            span->count = span->tail ? n / VL : (n + VL - 1) / VL;
         }
-        span.stride = VL;
-        span.count = span.tail ? n / VL : (n + VL - 1) / VL;
-        span_node(measure, grade, phase, job, &span, 1, totals, nodes);
+        span_node(measure, grade, phase, job, spans, (int)t->width, totals, nodes);
         return;
     }
+    struct span *span = spans;
     load_tile(job, &job->p, t->p, t->where, t->width, start, n, scale_p, w->x, w->mask, &w->loader);
     if (is_binary(measure))
         load_tile(job, &job->q, t->q, t->where, t->width, start, n, scale_q, w->y, w->mask, &w->loader);
-    span.stride = ROWS_TILE_ROW;
-    span.count = n;
+    span->stride = ROWS_TILE_ROW;
+    span->count = n;
     for (int v = 0; v < t->vectors; v++) {
-        span.x = w->x + v * VL;
-        span.y = w->y + v * VL;
-        span_node(measure, grade, phase, job, &span, 0, totals ? totals + v : NULL, nodes + v);
+        span->x = w->x + v * VL;
+        span->y = w->y + v * VL;
+        look_ahead(job, &job->p, t->p, start, n, t->width, v, &span->x_ahead, &span->x_step);
+        if (is_binary(measure))
+            look_ahead(job, &job->q, t->q, start, n, t->width, v, &span->y_ahead, &span->y_step);
+        span_node(measure, grade, phase, job, span, 0, totals ? totals + v : NULL, nodes + v);
     }
 }
 
@@ -303,8 +332,8 @@ INLINE double rescue_scale(double sum) {
     return sum >= REGULAR_HIGH ? 0x1p-64 : sum < REGULAR_LOW ? 0x1p120 : 1;
 }
 
-static void set_rescue_scales(const struct tile *t, int horizontal, const struct node *nodes, struct workspace *w) {
-    for (int64_t i = 0; i < (horizontal ? 1 : t->width); i++) {
+static void set_rescue_scales(const struct tile *t, const struct node *nodes, struct workspace *w) {
+    for (int64_t i = 0; i < t->width; i++) {
         w->scale_p[i] = rescue_scale(vlane(nodes[i / VL].p, (int)(i % VL)));
         w->scale_q[i] = rescue_scale(vlane(nodes[i / VL].q, (int)(i % VL)));
     }
@@ -366,7 +395,8 @@ static int tree_levels(const rows_job *job) {
 
 static int64_t lay_out(struct workspace *w, char *scratch, const rows_job *job) {
     int64_t entries = job->length < block_length(job) ? job->length : block_length(job);
-    int64_t buffer = (int64_t)sizeof(double) * (job->lanes_are_outputs ? ROWS_TILE_ROW * entries : entries + VL);
+    int64_t rows = rows_together(job), pitch = entries + VL;
+    int64_t buffer = (int64_t)sizeof(double) * (job->lanes_are_outputs ? ROWS_TILE_ROW * entries : rows * pitch);
     int64_t nodes = tile_node_bytes(job);
     w->grade = job->grade;
     char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
@@ -403,13 +433,13 @@ static void tile_values(const rows_job *job, const struct tile *t, double *value
     const double *scale_p = NULL, *scale_q = NULL;
     tile_nodes(job, t, NULL, NULL, nodes, w);
     if (needs_rescue(job, nodes, t->vectors)) {
-        set_rescue_scales(t, !job->lanes_are_outputs, nodes, w);
+        set_rescue_scales(t, nodes, w);
         scale_p = w->scale_p;
         scale_q = w->scale_q;
         tile_nodes(job, t, scale_p, scale_q, nodes, w);
     }
     for (int v = 0; v < t->vectors; v++)
-        vstore(values + v * VL, node_value(job, nodes + v)); /* inner: all lanes are equal */
+        vstore(values + v * VL, node_value(job, nodes + v));
     if (needs_exact_sums(job, nodes, t->vectors)) {
         w->grade = EXACT_SUMS;
         tile_nodes(job, t, scale_p, scale_q, nodes, w);
@@ -426,11 +456,13 @@ static void reduce_tile(const rows_job *job, int64_t index, struct workspace *w)
     struct tile t = find_tile(job, index), row = t;
     int last = job->batch_dims - 1, across = !job->lanes_are_outputs;
     double values[ROWS_TILE + VL] = {0};
-    for (int64_t r = 0; r < (across ? t.width : 1); r++) {
+    int64_t step = across ? rows_together(job) : t.width;
+    for (int64_t r = 0; r < t.width; r += step) {
+        row.width = t.width - r < step ? t.width - r : step;
         tile_values(job, &row, values + r, w);
-        row.p += job->p.batch_strides[last];
-        row.q += job->q.batch_strides[last];
-        row.where += job->where.batch_strides[last];
+        row.p += step * job->p.batch_strides[last];
+        row.q += step * job->q.batch_strides[last];
+        row.where += step * job->where.batch_strides[last];
     }
     store(job, &t, values);
 }

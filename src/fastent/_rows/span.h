@@ -17,17 +17,20 @@ struct span {
     int64_t stride; /* doubles between vectors */
     int64_t count;  /* whole vectors */
     int64_t tail;   /* entries of one more, partly filled vector */
+    const char *x_ahead, *y_ahead; /* what will be read from memory next, fetched while this span is computed */
+    int64_t x_step, y_step;        /* bytes of it for each vector of this span */
 };
+
+INLINE void prefetch(const char *at) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(at); /* of an address that need not exist */
+#else
+    (void)at;
+#endif
+}
 
 INLINE vd span_vector(const double *data, const struct span *span, int64_t i) {
     return i < span->count ? vload(data + i * span->stride) : vload_part(data + i * span->stride, span->tail);
-}
-
-INLINE vd span_minimum(const double *data, const struct span *span) {
-    vd low = vset(INF);
-    for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
-        low = vmin(span_vector(data, span, i), low);
-    return low;
 }
 
 /* Sum over the lanes, and what its roundings lost. */
@@ -53,10 +56,9 @@ INLINE vd span_exact_sum(const double *data, const struct span *span, int horizo
     return vtwo_sum(sum, low, lost);
 }
 
-/* Sum and largest entry; NaN for the sum where an entry is negative. */
-INLINE void span_sum(const double *data, const struct span *span, int want_top, int horizontal, vd *sum_out, vd *top_out) {
-    vd sum = vset(0), other = vset(0), top = vset(0);
-    vi signs = vset_bits(0);
+/* Sum, smallest and largest entry. */
+INLINE void span_sum(const double *data, const struct span *span, int want_top, vd *sum_out, vd *low_out, vd *top_out) {
+    vd sum = vset(0), other = vset(0), top = vset(0), low = vset(INF);
     int64_t i = 0;
     for (; i + UNROLL <= span->count; i += UNROLL) {
         const double *at = data + i * span->stride;
@@ -65,36 +67,50 @@ INLINE void span_sum(const double *data, const struct span *span, int want_top, 
         vd next = other + ((v0 + v1) + (v2 + v3));
         other = sum;
         sum = next;
-        signs |= (vbits(v0) | vbits(v1)) | (vbits(v2) | vbits(v3));
+        low = vmin(vmin(vmin(v0, v1), vmin(v2, v3)), low);
         if (want_top)
             top = vmax(vmax(vmax(v0, v1), vmax(v2, v3)), top);
     }
-    for (; i < span->count + (span->tail > 0); i++) {
-        vd v = span_vector(data, span, i);
+    for (; i < span->count; i++) {
+        vd v = vload(data + i * span->stride);
         sum += v;
-        signs |= vbits(v);
+        low = vmin(v, low);
         if (want_top)
             top = vmax(v, top);
     }
-    vd total = sum + other;
-    /* the sign bit as a double's: anything below zero, or a harmless -0.0 */
-    if (vany(vlt(vfrom_bits((signs & vset_bits(UINT64_C(1) << 63)) | vset_bits(ONE_BITS)), vset(0))))
-        total = vselect(vlt(span_minimum(data, span), vset(0)), vset(NOT_A_NUMBER), total);
-    *sum_out = horizontal ? vset(vsum(total)) : total;
-    *top_out = horizontal && want_top ? vset(vtop(top)) : top;
+    if (span->tail) {
+        vd v = span_vector(data, span, i);
+        sum += v;
+        low = vmin(vpad(v, span->tail, INF), low);
+        if (want_top)
+            top = vmax(v, top);
+    }
+    *sum_out = sum + other;
+    *low_out = low;
+    *top_out = top;
 }
 
+/* Sums and extremes of the operands; NaN for a sum where an entry is negative. */
 INLINE void span_statistics(int measure, int grade, int normalize, const struct span *span, int horizontal,
                             struct node *n) {
     int which = normalize || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? top_operand(measure) : 3;
     vd q_top = vset(0);
-    span_sum(span->x, span, which & 1, horizontal, &n->p, &n->top);
-    n->q = vset(0);
-    if (is_binary(measure)) {
-        span_sum(span->y, span, which & 2, horizontal, &n->q, &q_top);
-        n->top = vmax(n->top, q_top);
+    clear_node(n);
+    span_sum(span->x, span, which & 1, &n->p, &n->p_bottom, &n->top);
+    if (is_binary(measure))
+        span_sum(span->y, span, which & 2, &n->q, &n->q_bottom, &q_top);
+    n->top = vmax(n->top, q_top);
+    if (horizontal) {
+        n->p = vset(vsum(n->p));
+        n->p_bottom = vset(vbottom(n->p_bottom));
+        n->top = which ? vset(vtop(n->top)) : n->top;
+        if (is_binary(measure)) {
+            n->q = vset(vsum(n->q));
+            n->q_bottom = vset(vbottom(n->q_bottom));
+        }
     }
-    n->p_low = n->q_low = n->reference = n->value = n->second = n->rest = vset(0);
+    n->p = vselect(vlt(n->p_bottom, vset(0)), vset(NOT_A_NUMBER), n->p);
+    n->q = vselect(vlt(n->q_bottom, vset(0)), vset(NOT_A_NUMBER), n->q);
     if (uses_exact_sums(measure, grade)) {
         vd p = span_exact_sum(span->x, span, horizontal, &n->p_low);
         vd q = span_exact_sum(span->y, span, horizontal, &n->q_low);
@@ -118,33 +134,39 @@ INLINE void span_rest(int measure, const struct span *span, vd drop, struct node
     }
 }
 
-INLINE struct terms span_term(int measure, int grade, int dropping, const struct span *span, int64_t i, int partly,
-                              const struct scale *s) {
+INLINE struct terms span_term(int measure, int grade, int all_positive, int dropping, const struct span *span, int64_t i,
+                              int partly, const struct scale *s) {
     vd y = vset(0);
     vd x = partly ? vload_part(span->x + i * span->stride, span->tail) : vload(span->x + i * span->stride);
     if (is_binary(measure))
         y = partly ? vload_part(span->y + i * span->stride, span->tail) : vload(span->y + i * span->stride);
-    struct terms t = term(measure, grade, x, y, s);
+    struct terms t = term(measure, grade, all_positive && !partly, x, y, s);
     if (dropping)
         t.value = vselect(veq(measure == ROWS_CROSS_ENTROPY ? y : x, s->drop), vset(0), t.value);
     return t;
 }
 
-INLINE void span_terms(int measure, int grade, int dropping, const struct span *span, const struct scale *s, struct node *n) {
+INLINE void span_terms(int measure, int grade, int all_positive, int dropping, const struct span *span,
+                       const struct scale *s, struct node *n) {
     vd sum = n->value, other = vset(0), second = n->second, second_low = vset(0), lost;
     int64_t i = 0;
     if (!has_second(measure)) {
         for (; i + UNROLL <= span->count; i += UNROLL) {
             vd t[UNROLL];
+            for (int u = 0; u < UNROLL; u++) {
+                prefetch(span->x_ahead + (i + u) * span->x_step);
+                if (is_binary(measure))
+                    prefetch(span->y_ahead + (i + u) * span->y_step);
+            }
             for (int u = 0; u < UNROLL; u++)
-                t[u] = span_term(measure, grade, dropping, span, i + u, 0, s).value;
+                t[u] = span_term(measure, grade, all_positive, dropping, span, i + u, 0, s).value;
             vd next = other + ((t[0] + t[1]) + (t[2] + t[3]));
             other = sum;
             sum = next;
         }
     }
     for (; i < span->count + (span->tail > 0); i++) {
-        struct terms t = span_term(measure, grade, dropping, span, i, i == span->count, s);
+        struct terms t = span_term(measure, grade, all_positive, dropping, span, i, i == span->count, s);
         if (has_second(measure)) { /* powers are slow anyway: their sums can afford to be compensated */
             sum = vtwo_sum(sum, t.value, &lost);
             other += lost;
@@ -165,42 +187,76 @@ INLINE void node_across(struct node *n) {
     n->rest = vset(vsum(n->rest));
 }
 
-/* One phase over one span. Statistics and terms run back to back when `totals` is NULL: the span is the whole row, or the
- * measure can finish it alone. */
-INLINE void span_node(int measure, int grade, int phase, const rows_job *job, const struct span *span, int horizontal,
+/* Largest ln(p/q) of a span. */
+INLINE vd span_reference(int measure, int grade, const struct span *span, const struct scale *s) {
+    vd top = vset(-INF);
+    for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
+        top = vmax(ratio_term(uses_exact_sums(measure, grade), span_vector(span->x, span, i), span_vector(span->y, span, i), s), top);
+    return top;
+}
+
+/* The terms of a span whose constants are known; drop: the entry whose part is added as what it leaves. */
+INLINE void span_sums(int measure, int grade, const struct span *span, const struct scale *s, vd drop, vd q_bottom,
+                      struct node *n) {
+    if (top_operand(measure) && vany(vlt(vset(0), drop))) {
+        span_rest(measure, span, drop, n);
+        span_terms(measure, grade, 0, 1, span, s, n);
+    } else if (measure == ROWS_KL && grade != EXACT_SUMS && vall(vle(vset(TINY), q_bottom * s->y))) {
+        span_terms(measure, grade, 1, 0, span, s, n);
+    } else {
+        span_terms(measure, grade, 0, 0, span, s, n);
+    }
+}
+
+/* One phase over `rows` spans: rows of their own whose sums go to one lane each (inner), or, with rows = 0, the one span
+ * of as many outputs as there are lanes (outer). Statistics and terms run back to back when `totals` is NULL: the spans
+ * are whole rows, or the measure can finish them alone. */
+INLINE void span_node(int measure, int grade, int phase, const rows_job *job, const struct span *spans, int rows,
                       const struct node *totals, struct node *n) {
-    int alone = totals == NULL;
-    if (alone || phase == ROWS_STATISTICS)
-        span_statistics(measure, grade, job->normalize, span, horizontal, n);
-    else
-        n->p = n->q = n->p_low = n->q_low = n->top = n->reference = n->value = n->second = n->rest = vset(0);
+    const int alone = totals == NULL;
+    struct node one;
+    clear_node(n);
+    if (alone || phase == ROWS_STATISTICS) {
+        for (int r = 0; r < rows; r++) {
+            span_statistics(measure, grade, job->normalize, spans + r, 1, &one);
+            set_lanes(n, &one, r);
+        }
+        if (rows == 0)
+            span_statistics(measure, grade, job->normalize, spans, 0, n);
+    }
     if (!alone && phase == ROWS_STATISTICS)
         return;
     const struct node *whole = alone ? n : totals;
-    struct scale s = make_scale(whole, measure, job);
+    struct scale all = make_scale(whole, measure, job), s = all;
     if (measure == ROWS_RENYI_DIVERGENCE && (alone || phase == ROWS_RATIO)) {
-        vd top = vset(-INF);
-        for (int64_t i = 0; i < span->count + (span->tail > 0); i++)
-            top = vmax(ratio_term(uses_exact_sums(measure, grade), span_vector(span->x, span, i), span_vector(span->y, span, i), &s), top);
-        n->reference = s.reference = horizontal ? vset(vtop(top)) : top;
+        for (int r = 0; r < rows; r++) {
+            s = scale_of_lane(&all, r);
+            set_lane(&n->reference, vset(vtop(span_reference(measure, grade, spans + r, &s))), r);
+        }
+        if (rows == 0)
+            n->reference = span_reference(measure, grade, spans, &all);
+        all.reference = n->reference;
     }
     if (!alone && phase == ROWS_RATIO)
         return;
     /* Renyi and min-entropy need the rest, too, but drop nothing */
-    vd drop = s.drop;
+    vd drop = all.drop;
     if (job->normalize && (measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY))
         drop = vselect(vlt(vset(0.5) * whole->p, whole->top), whole->top, drop);
-    if (top_operand(measure) && vany(vlt(vset(0), drop))) {
-        span_rest(measure, span, drop, n);
-        span_terms(measure, grade, 1, span, &s, n);
-    } else {
-        span_terms(measure, grade, 0, span, &s, n);
+    for (int r = 0; r < rows; r++) {
+        s = scale_of_lane(&all, r);
+        clear_node(&one);
+        span_sums(measure, grade, spans + r, &s, lane_of(drop, r), lane_of(n->q_bottom, r), &one);
+        node_across(&one);
+        set_lane(&n->value, one.value, r);
+        set_lane(&n->second, one.second, r);
+        set_lane(&n->rest, one.rest, r);
     }
-    if (horizontal)
-        node_across(n);
+    if (rows == 0)
+        span_sums(measure, grade, spans, &all, drop, n->q_bottom, n);
     if (alone)
         n->value = obeys_chain_rule(measure, job->normalize) || is_local(measure, job->normalize)
-                       ? measure_value(measure, n, &s, job->normalize)
+                       ? measure_value(measure, n, &all, job->normalize)
                        : n->value;
 }
 

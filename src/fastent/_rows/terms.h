@@ -26,6 +26,7 @@
 struct node {
     vd p, q;   /* sums of the entries; NaN where an entry is invalid */
     vd p_low, q_low; /* what their rounding lost, where it matters; otherwise 0 */
+    vd p_bottom, q_bottom; /* smallest entries of a block */
     vd top;    /* largest entry, of the operand the measure leaves out or scales by */
     vd reference; /* Renyi divergence: largest ln(p/q) */
     vd value;  /* sum of the terms, or the measure itself where it obeys the chain rule */
@@ -47,6 +48,32 @@ struct scale {
 struct terms {
     vd value, second;
 };
+
+INLINE void clear_node(struct node *n) {
+    n->p = n->q = n->p_low = n->q_low = n->p_bottom = n->q_bottom = n->top = n->reference = n->value = n->second = n->rest = vset(0);
+}
+
+/* Lane r of a vector in all lanes, and back: lane r and those behind it, which later rows overwrite. */
+INLINE vd lane_of(vd x, int r) { return vset(vlane(x, r)); }
+INLINE void set_lane(vd *x, vd value, int r) { *x = vselect(vlanes_from(r), value, *x); }
+
+/* The sums of one row */
+INLINE void set_lanes(struct node *n, const struct node *one, int r) {
+    set_lane(&n->p, one->p, r);
+    set_lane(&n->q, one->q, r);
+    set_lane(&n->p_low, one->p_low, r);
+    set_lane(&n->q_low, one->q_low, r);
+    set_lane(&n->p_bottom, one->p_bottom, r);
+    set_lane(&n->q_bottom, one->q_bottom, r);
+    set_lane(&n->top, one->top, r);
+}
+
+INLINE struct scale scale_of_lane(const struct scale *all, int r) {
+    return (struct scale){
+        .x = lane_of(all->x, r), .y = lane_of(all->y, r), .x_low = lane_of(all->x_low, r), .y_low = lane_of(all->y_low, r),
+        .shift = lane_of(all->shift, r), .unscale = lane_of(all->unscale, r), .drop = lane_of(all->drop, r),
+        .top = lane_of(all->top, r), .reference = lane_of(all->reference, r), .order = all->order, .weight = all->weight};
+}
 
 INLINE int is_binary(int measure) { return measure >= ROWS_CROSS_ENTROPY; }
 /* Measures of nearly equal rows that the rounding of the sums reaches: in second order, total variation in first. */
@@ -158,12 +185,13 @@ INLINE vd directed_difference(int exact_sums, vd x, vd y, const struct scale *s,
 #endif
 }
 
-/* a ln(a/b) - (a - b); finite, an infinite result is the caller's */
+/* a ln(a/b) - (a - b) = 2 a atanh(s) + a k ln 2 - d for b > 0; near a = b, where d = s (a + b), no digit cancels:
+ * s d + 2 a s (atanh(s)/s - 1). The caller sees to b = 0. */
 INLINE vd kl_term(vd a, vd b, vd d, int grade) {
-    struct log_ratio r = vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, grade);
-    vd near = d * r.s * vfma(vfma(r.s, r.s, r.s), r.tail, vset(1));
-    vd far = vfma(a, vlog_ratio_value(r), -d);
-    return vselect(veq(r.k, vset(0)), near, far);
+    struct log_ratio r = vlog_ratio(a, b, d, grade);
+    vd twice = a + a;
+    vd far = vfma(twice, r.s, vfma(a, r.k * vset(LN2 * EXPONENT_UNIT), -d));
+    return vfma(r.s, twice * r.excess, vselect(r.near, r.s * d, far));
 }
 
 /* (a+b) h(s), s = abs(a-b)/(a+b), h(s) = (1+s) ln(1+s) + (1-s) ln(1-s): even, so exactly symmetric */
@@ -219,7 +247,8 @@ INLINE struct terms renyi_term(vd x, const struct scale *s) {
     return t;
 }
 
-INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale *s) {
+/* all_positive: every b is a positive normal number, as far as the measure cares */
+INLINE struct terms term(int measure, int grade, int all_positive, vd x, vd y, const struct scale *s) {
     struct terms t;
     const vd zero = vset(0);
     const int exact = uses_exact_sums(measure, grade);
@@ -252,8 +281,12 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
         break;
     case ROWS_KL:
         d = directed_difference(exact, x, y, s, &a, &b);
-        t.value = kl_term(a, b, d, grade);
-        t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(INF), zero), t.value);
+        if (all_positive) {
+            t.value = kl_term(a, b, d, grade);
+        } else {
+            t.value = kl_term(a, vmax(vset(TINY), b), d, grade);
+            t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(INF), zero), t.value);
+        }
         break;
     case ROWS_LOG_RATIO:
     case ROWS_JEFFREYS:
@@ -272,7 +305,7 @@ INLINE struct terms term(int measure, int grade, vd x, vd y, const struct scale 
         vd other = vset(1) - s->weight;
         d = difference(exact, x, y, s, &a, &b);
         vd mean = s->weight * a + other * b;
-        t.value = s->weight * kl_term(a, mean, other * d, PRECISE) + other * kl_term(b, mean, -(s->weight * d), PRECISE);
+        t.value = s->weight * kl_term(a, vmax(vset(TINY), mean), other * d, PRECISE) + other * kl_term(b, vmax(vset(TINY), mean), -(s->weight * d), PRECISE);
         break;
     }
     case ROWS_HELLINGER:
@@ -364,7 +397,7 @@ INLINE vd measure_value(int measure, const struct node *n, const struct scale *s
 
 INLINE vd two_point_kl(const struct node *part, const struct scale *s) {
     vd a, b, d = difference(1, part->p, part->q, s, &a, &b);
-    vd value = kl_term(a, b, d + (part->p_low * s->x - part->q_low * s->y), PRECISE);
+    vd value = kl_term(a, vmax(vset(TINY), b), d + (part->p_low * s->x - part->q_low * s->y), PRECISE);
     return vselect(veq(b, vset(0)), vselect(vlt(vset(0), a), vset(INF), vset(0)), value);
 }
 

@@ -22,15 +22,19 @@ enum grade { PRECISE, SINGLE, EXACT_SUMS, GRADES };
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof(array[0])))
 
-/* Coefficients lowest first, by Horner's rule: the callers keep four vectors in flight, so latency hides. */
+/* Coefficients lowest first, by two chains of Horner's rule in x^2: half the latency of one for one product more. */
 INLINE vd vpolynomial(vd x, const double *coefficients, int count) {
-    vd sum = vset(coefficients[count - 1]);
-    for (int i = count - 2; i >= 0; i--)
-        sum = vfma(sum, x, vset(coefficients[i]));
-    return sum;
+    vd square = x * x;
+    vd high = vset(coefficients[count - 1]), low = vset(coefficients[count - 2]);
+    for (int i = count - 3; i > 0; i -= 2) {
+        high = vfma(high, square, vset(coefficients[i]));
+        low = vfma(low, square, vset(coefficients[i - 1]));
+    }
+    /* an odd count leaves the lowest coefficient over: high is even then */
+    return count % 2 ? vfma(low, x, vfma(high, square, vset(coefficients[0]))) : vfma(high, x, low);
 }
 
-/* (atanh(s)/s - 1)/s^2 for z = s^2 <= 0.0625 */
+/* (atanh(s)/s - 1)/s^2 for z = s^2 <= 4/49 */
 INLINE vd vatanh_tail(vd z, int grade) {
     return grade == SINGLE ? vpolynomial(z, ATANH_SINGLE, COUNT(ATANH_SINGLE))
                            : vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE));
@@ -79,27 +83,25 @@ INLINE vd vlog1p(vd x) {
  * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s).
  * Where k = 0 the caller's difference a - b is used, which it may know to more digits than a and b themselves. */
 struct log_ratio {
-    vd k;    /* the power of two, in units of 1/EXPONENT_UNIT; 0 when 3/5 <= a/b <= 5/3 */
-    vd s;    /* abs(s) <= 0.25 */
-    vd tail; /* atanh(s) = s (1 + s^2 tail) */
+    vm near;   /* k = 0, and s made of the difference */
+    vd k;      /* the power of two, in units of 1/EXPONENT_UNIT */
+    vd s;      /* abs(s) <= 2/7 */
+    vd excess; /* atanh(s) = s (1 + excess) */
 };
 
 INLINE struct log_ratio vlog_ratio(vd a, vd b, vd difference, int grade) {
     struct log_ratio r;
     vd scaled;
-    r.k = vexponent_ratio(a, b, &scaled);
-    /* wider than rounding to the nearest power: what uses the difference loses no digits up to here */
-    vd sum = a + b;
-    vm near = vle(vabs(difference), vset(0.25) * sum);
-    r.k = vselect(near, vset(0), r.k);
-    r.s = vselect(near, difference, scaled - b) / vselect(near, sum, scaled + b);
-    r.tail = vatanh_tail(r.s * r.s, grade);
+    r.k = vexponent_ratio(a, b, &scaled, &r.near);
+    r.s = vselect(r.near, difference, scaled - b) / (scaled + b);
+    vd z = r.s * r.s;
+    r.excess = z * vatanh_tail(z, grade);
     return r;
 }
 
 INLINE vd vlog_ratio_value(struct log_ratio r) {
-    vd twice_atanh = (r.s + r.s) * vfma(r.s * r.s, r.tail, vset(1));
-    return vfma(r.k, vset(LN2 * EXPONENT_UNIT), twice_atanh);
+    vd twice = r.s + r.s;
+    return vfma(r.k, vset(LN2 * EXPONENT_UNIT), vfma(twice, r.excess, twice));
 }
 
 /* ln x for x in [1, 2]: the significand is x itself, but at 2. */
