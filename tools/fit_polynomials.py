@@ -21,6 +21,11 @@ def log_tail(r):
     return (log(1 + r) - r) / r**2
 
 
+def log1p_share(r):
+    """log(1 + r) / r."""
+    return log(1 + r) / r if r else mpf(1)
+
+
 def atanh_tail(z):
     """(atanh(s) / s - 1) / s^2 as a function of z = s^2."""
     s = z**0.5
@@ -106,6 +111,10 @@ def main():
         polynomial("JS_SINGLE", js_tail, 0, JS_NEAR[1], 3),
         "/* the ends of these two ranges */",
         f"#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",
+        "/* For lanes of floats: what is left over is smaller than their rounding. */",
+        polynomial("LOG1P_FLOATS", log1p_share, "-0.2929", "0.4143", 8),
+        polynomial("ATANH_FLOATS", atanh_tail, 0, 0.0817, 3),
+        polynomial("JS_FLOATS", js_tail, 0, JS_NEAR[0], 5),
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
         "#endif",
     ]

@@ -8,9 +8,22 @@
  * what is still outside then is invalid. A pair of rows whose divergence is below 2^-60: with sums to twice the digits.
  */
 #include "kernels.h"
+#include "items.h"
+#include "single.h"
+
+#define REAL double
+#define REAL_DTYPE ROWS_FLOAT64
+#define REAL_LANES VL
+#define REAL_ROWS 2
 #include "load.h"
+#if defined(VEC_SINGLE)
+#define REAL float
+#define REAL_DTYPE ROWS_FLOAT32
+#define REAL_LANES SL
+#define REAL_ROWS 4
+#include "load.h"
+#endif
 #include "map.h"
-#include "span.h"
 
 #define REGULAR_LOW 0x1p-960
 #define REGULAR_HIGH 0x1p1000
@@ -20,7 +33,7 @@
 
 /* Workspace of one thread. */
 struct workspace {
-    double *x, *y, *mask;
+    void *x, *y, *mask;
     int grade; /* the job's, or a better one for rows that need it */
     struct loader loader;
     struct node *levels; /* nodes that wait for their sibling, one tile of nodes per level of the tree */
@@ -110,6 +123,47 @@ static struct tile find_tile(const rows_job *job, int64_t index) {
 
 INLINE int64_t block_length(const rows_job *job) { return job->lanes_are_outputs ? ROWS_OUTER_BLOCK : INNER_BLOCK; }
 
+/* ---- double lanes or lanes of floats: the grade says which ---- */
+
+INLINE int lanes_of(int grade) { return grade == FLOAT_LANES ? 2 * VL : VL; }
+
+INLINE void *entry_at(void *buffer, int grade, int64_t index) {
+    return (char *)buffer + index * (int64_t)(grade == FLOAT_LANES ? sizeof(float) : sizeof(double));
+}
+
+INLINE const void *load_row(int grade, const rows_job *job, const rows_operand *operand, int64_t row, int64_t where_row,
+                            int64_t start, int64_t n, double scale, void *target, const struct loader *loader) {
+#if defined(VEC_SINGLE)
+    if (grade == FLOAT_LANES)
+        return load_row_float(job, operand, row, where_row, start, n, scale, target, loader);
+#endif
+    (void)grade;
+    return load_row_double(job, operand, row, where_row, start, n, scale, target, loader);
+}
+
+INLINE void load_tile(int grade, const rows_job *job, const rows_operand *operand, const struct tile *t, int64_t row,
+                      int64_t start, int64_t n, const double *scales, void *target, struct workspace *w) {
+#if defined(VEC_SINGLE)
+    if (grade == FLOAT_LANES) {
+        load_tile_float(job, operand, row, t->where, t->width, start, n, scales, target, w->mask, &w->loader);
+        return;
+    }
+#endif
+    (void)grade;
+    load_tile_double(job, operand, row, t->where, t->width, start, n, scales, target, w->mask, &w->loader);
+}
+
+INLINE void reduce_spans(int measure, int grade, int phase, const rows_job *job, const struct span *spans, int rows,
+                         const struct node *totals, struct node *nodes) {
+#if defined(VEC_SINGLE)
+    if (grade == FLOAT_LANES) {
+        single_span_node(measure, phase, job, spans, rows, totals, nodes);
+        return;
+    }
+#endif
+    span_node(measure, grade, phase, job, spans, rows, totals, nodes);
+}
+
 /* Rows of one block that are done together, so that what happens once per row happens to one lane each. */
 INLINE int64_t rows_together(const rows_job *job) {
     int64_t rows = job->length > 0 ? INNER_BLOCK / job->length : VL;
@@ -117,58 +171,52 @@ INLINE int64_t rows_together(const rows_job *job) {
 }
 
 /* What a thread reads from memory after this block: the rows below it, or what follows in long rows. `offset` is that of
- * the span's first output, `number` counts the spans of the block. */
+ * the block's first output, `first` the number of the span's first one. */
 INLINE void look_ahead(const rows_job *job, const rows_operand *operand, int64_t offset, int64_t start, int64_t n,
-                       int64_t below, int64_t number, const char **ahead, int64_t *step) {
+                       int64_t below, int64_t first, int lanes, const char **ahead, int64_t *step) {
     int64_t along = operand->reduce_strides[job->reduce_dims - 1], across = operand->batch_strides[job->batch_dims - 1];
     *ahead = operand->data + offset + (n < job->length ? (start + n) * along : below * across);
-    *step = job->lanes_are_outputs && across < along ? along : VL * along;
+    *step = job->lanes_are_outputs && across < along ? along : lanes * along;
     if (job->lanes_are_outputs) /* memory is walked in its own order, not in that of the outputs */
-        *ahead += number * VL * (across < along ? across : n * along);
+        *ahead += first * (across < along ? across : n * along);
 }
 
 /* The nodes of one block: of one row or a few (inner), or of all outputs of a tile (outer). */
 INLINE void block_nodes(int measure, int grade, int phase, const rows_job *job, const struct tile *t, int64_t block,
                         const double *scale_p, const double *scale_q, const struct node *totals, struct node *nodes,
                         struct workspace *w) {
-    int64_t start = block * block_length(job);
-    int64_t n = job->length - start < block_length(job) ? job->length - start : block_length(job);
-    int last = job->batch_dims - 1;
+    const int binary = is_binary(measure), lanes = lanes_of(grade), last = job->batch_dims - 1;
+    const int64_t start = block * block_length(job);
+    const int64_t n = job->length - start < block_length(job) ? job->length - start : block_length(job);
+    const int64_t pitch = (n + lanes - 1) / lanes * lanes;
     struct span spans[VL] = {0};
     if (!job->lanes_are_outputs) {
-        const int64_t pitch = (n + VL - 1) / VL * VL;
         for (int64_t r = 0; r < t->width; r++) {
             struct span *span = spans + r;
             int64_t p = t->p + r * job->p.batch_strides[last], q = t->q + r * job->q.batch_strides[last];
             int64_t where = t->where + r * job->where.batch_strides[last];
-            span->x = load_row(job, &job->p, p, where, start, n, scale_p ? scale_p[r] : 1, w->x + r * pitch, &w->loader, &span->tail);
-            look_ahead(job, &job->p, p, start, n, t->width, 0, &span->x_ahead, &span->x_step);
-            int64_t tail = span->tail;
-            if (is_binary(measure)) {
-                span->y = load_row(job, &job->q, q, where, start, n, scale_q ? scale_q[r] : 1, w->y + r * pitch, &w->loader, &tail);
-                look_ahead(job, &job->q, q, start, n, t->width, 0, &span->y_ahead, &span->y_step);
-                if (tail != span->tail) /* one was padded, the other not: load the tail of both as partial vectors */
-                    span->tail = n % VL;
+            span->x = load_row(grade, job, &job->p, p, where, start, n, scale_p ? scale_p[r] : 1, entry_at(w->x, grade, r * pitch), &w->loader);
+            look_ahead(job, &job->p, p, start, n, t->width, 0, lanes, &span->x_ahead, &span->x_step);
+            if (binary) {
+                span->y = load_row(grade, job, &job->q, q, where, start, n, scale_q ? scale_q[r] : 1, entry_at(w->y, grade, r * pitch), &w->loader);
+                look_ahead(job, &job->q, q, start, n, t->width, 0, lanes, &span->y_ahead, &span->y_step);
             }
-            span->stride = VL;
-            span->count = span->tail ? n / VL : (n + VL - 1) / VL;
+            span->stride = lanes;
+            span->count = n / lanes;
+            span->tail = n % lanes;
         }
-        span_node(measure, grade, phase, job, spans, (int)t->width, totals, nodes);
+        reduce_spans(measure, grade, phase, job, spans, (int)t->width, totals, nodes);
         return;
     }
-    struct span *span = spans;
-    load_tile(job, &job->p, t->p, t->where, t->width, start, n, scale_p, w->x, w->mask, &w->loader);
-    if (is_binary(measure))
-        load_tile(job, &job->q, t->q, t->where, t->width, start, n, scale_q, w->y, w->mask, &w->loader);
-    span->stride = ROWS_TILE_ROW;
-    span->count = n;
-    for (int v = 0; v < t->vectors; v++) {
-        span->x = w->x + v * VL;
-        span->y = w->y + v * VL;
-        look_ahead(job, &job->p, t->p, start, n, t->width, v, &span->x_ahead, &span->x_step);
-        if (is_binary(measure))
-            look_ahead(job, &job->q, t->q, start, n, t->width, v, &span->y_ahead, &span->y_step);
-        span_node(measure, grade, phase, job, span, 0, totals ? totals + v : NULL, nodes + v);
+    load_tile(grade, job, &job->p, t, t->p, start, n, scale_p, w->x, w);
+    if (binary)
+        load_tile(grade, job, &job->q, t, t->q, start, n, scale_q, w->y, w);
+    for (int v = 0; v < t->vectors; v += lanes / VL) {
+        struct span span = {entry_at(w->x, grade, v * VL), entry_at(w->y, grade, v * VL), ROWS_TILE_ROW, n, 0, NULL, NULL, 0, 0};
+        look_ahead(job, &job->p, t->p, start, n, t->width, v * VL, lanes, &span.x_ahead, &span.x_step);
+        if (binary)
+            look_ahead(job, &job->q, t->q, start, n, t->width, v * VL, lanes, &span.y_ahead, &span.y_step);
+        reduce_spans(measure, grade, phase, job, &span, 0, totals ? totals + v : NULL, nodes + v);
     }
 }
 
@@ -209,31 +257,47 @@ INSTANCE(ROWS_HELLINGER, EXACT_SUMS)
 INSTANCE(ROWS_TOTAL_VARIATION, PRECISE)
 INSTANCE(ROWS_RENYI_DIVERGENCE, PRECISE)
 INSTANCE(ROWS_RENYI_DIVERGENCE, EXACT_SUMS)
+#if defined(VEC_SINGLE)
+INSTANCE(ROWS_ENTROPY, FLOAT_LANES)
+INSTANCE(ROWS_KL, FLOAT_LANES)
+INSTANCE(ROWS_JS, FLOAT_LANES)
+#define FLOATS(measure) [FLOAT_LANES] = NAME(measure, FLOAT_LANES)
+#else
+#define FLOATS(measure) [FLOAT_LANES] = NULL
+#endif
 
 #define PRECISE_ONLY(measure) [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, PRECISE)}
 #define SHORT_SINGLE(measure) [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, SINGLE)}
-#define WITH_EXACT(measure, single)                                                        \
-    [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, single), \
+#define WITH_FLOATS(measure, ...) [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, SINGLE), FLOATS(measure), __VA_ARGS__}
+#define WITH_EXACT(measure)                                                                         \
+    [measure] = {[PRECISE] = NAME(measure, PRECISE), [SINGLE] = NAME(measure, PRECISE), \
                  [EXACT_SUMS] = NAME(measure, EXACT_SUMS)}
 
 /* Measures without a short polynomial use the precise loop for float32 results, too. */
 static block_kernel *const block_kernels[ROWS_MEASURES][GRADES] = {
-    SHORT_SINGLE(ROWS_ENTROPY),
+    WITH_FLOATS(ROWS_ENTROPY, [EXACT_SUMS] = NULL),
     PRECISE_ONLY(ROWS_GINI),
     PRECISE_ONLY(ROWS_SQUARES),
     PRECISE_ONLY(ROWS_RENYI),
     PRECISE_ONLY(ROWS_SUPPORT),
     PRECISE_ONLY(ROWS_MIN_ENTROPY),
     SHORT_SINGLE(ROWS_CROSS_ENTROPY),
-    WITH_EXACT(ROWS_KL, SINGLE),
+    WITH_FLOATS(ROWS_KL, [EXACT_SUMS] = NAME(ROWS_KL, EXACT_SUMS)),
     PRECISE_ONLY(ROWS_LOG_RATIO),
-    WITH_EXACT(ROWS_JEFFREYS, PRECISE),
-    WITH_EXACT(ROWS_JS, SINGLE),
-    WITH_EXACT(ROWS_JS_WEIGHTED, PRECISE),
-    WITH_EXACT(ROWS_HELLINGER, PRECISE),
+    WITH_EXACT(ROWS_JEFFREYS),
+    WITH_FLOATS(ROWS_JS, [EXACT_SUMS] = NAME(ROWS_JS, EXACT_SUMS)),
+    WITH_EXACT(ROWS_JS_WEIGHTED),
+    WITH_EXACT(ROWS_HELLINGER),
     PRECISE_ONLY(ROWS_TOTAL_VARIATION),
-    WITH_EXACT(ROWS_RENYI_DIVERGENCE, PRECISE),
+    WITH_EXACT(ROWS_RENYI_DIVERGENCE),
 };
+
+/* Float lanes where there are any for the measure; divergences masked by zeros would mostly be done again. */
+static int first_grade(const rows_job *job) {
+    int floats = job->grade == SINGLE && job->normalize && block_kernels[job->measure][FLOAT_LANES] != NULL
+                 && (job->measure != ROWS_KL || job->where.data == NULL);
+    return floats ? FLOAT_LANES : job->grade;
+}
 
 /* Blocks [first, last) of a tile, joined. */
 static void join_blocks(int phase, const rows_job *job, const struct tile *t, int64_t first, int64_t last, const double *scale_p, const double *scale_q, const struct node *totals,
@@ -398,7 +462,7 @@ static int64_t lay_out(struct workspace *w, char *scratch, const rows_job *job) 
     int64_t rows = rows_together(job), pitch = entries + VL;
     int64_t buffer = (int64_t)sizeof(double) * (job->lanes_are_outputs ? ROWS_TILE_ROW * entries : rows * pitch);
     int64_t nodes = tile_node_bytes(job);
-    w->grade = job->grade;
+    w->grade = first_grade(job);
     char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
     w->x = cut(&at, buffer);
     w->y = cut(&at, buffer);
@@ -427,8 +491,9 @@ static int needs_exact_sums(const rows_job *job, const struct node *nodes, int v
     return 0;
 }
 
-/* All of a tile, again in a better way where its rows call for it: the first way's values stay for the other rows. */
-static void tile_values(const rows_job *job, const struct tile *t, double *values, struct workspace *w) {
+/* All of a tile in doubles, again in a better way where its rows call for it: the first way's values stay for the other
+ * rows. */
+static void tile_values_in_doubles(const rows_job *job, const struct tile *t, double *values, struct workspace *w) {
     struct node nodes[TILE_VECTORS];
     const double *scale_p = NULL, *scale_q = NULL;
     tile_nodes(job, t, NULL, NULL, nodes, w);
@@ -449,6 +514,42 @@ static void tile_values(const rows_job *job, const struct tile *t, double *value
             vd exact = node_value(job, nodes + v);
             vstore(values + v * VL, vselect(vlt(value, vset(NEARLY_EQUAL)), vselect(vlt(vset(0), value), exact, value), value));
         }
+    }
+}
+
+static vm lanes_that_need_doubles(const rows_job *job, const struct node *n) {
+#if defined(VEC_SINGLE)
+    if (first_grade(job) == FLOAT_LANES)
+        return needs_doubles(job->measure, n, node_value(job, n));
+#endif
+    (void)n;
+    return vlt(vset(job->normalize), vset(0)); /* none */
+}
+
+static int any_needs_doubles(const rows_job *job, const struct node *nodes, int vectors) {
+    for (int v = 0; v < vectors; v++)
+        if (vany(lanes_that_need_doubles(job, nodes + v)))
+            return 1;
+    return 0;
+}
+
+static void tile_values(const rows_job *job, const struct tile *t, double *values, struct workspace *w) {
+    if (first_grade(job) != FLOAT_LANES) {
+        tile_values_in_doubles(job, t, values, w);
+        return;
+    }
+    struct node nodes[TILE_VECTORS];
+    w->grade = FLOAT_LANES;
+    tile_nodes(job, t, NULL, NULL, nodes, w);
+    int again = any_needs_doubles(job, nodes, t->vectors);
+    w->grade = job->grade;
+    if (again)
+        tile_values_in_doubles(job, t, values, w);
+    for (int v = 0; v < t->vectors; v++) {
+        vd value = node_value(job, nodes + v);
+        if (again)
+            value = vselect(lanes_that_need_doubles(job, nodes + v), vload(values + v * VL), value);
+        vstore(values + v * VL, value);
     }
 }
 
@@ -499,7 +600,7 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
         advance_totals(finishes_blocks(job) ? ROWS_STATISTICS : phase, total + v, sums + v);
     if (phase != ROWS_TERMS)
         return 1;
-    if (needs_rescue(job, total, t.vectors) || needs_exact_sums(job, total, t.vectors))
+    if (needs_rescue(job, total, t.vectors) || needs_exact_sums(job, total, t.vectors) || any_needs_doubles(job, total, t.vectors))
         return 0;
     double values[ROWS_TILE + VL] = {0};
     for (int v = 0; v < t.vectors; v++)

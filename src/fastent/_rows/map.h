@@ -2,7 +2,6 @@
 #ifndef FASTENT_ROWS_MAP_H
 #define FASTENT_ROWS_MAP_H
 
-#include "load.h"
 #include "terms.h"
 
 /* 0 where x is 0, whatever the logarithm */
@@ -100,11 +99,11 @@ static void store_run(const rows_operand *out, char *target, int64_t stride, con
 static void map_line(const rows_job *job, const int64_t *offsets, int64_t start, int64_t n, double *x, double *y,
                      double *keep, const struct loader *loader) {
     int64_t stride = job->out.reduce_strides[0];
-    load_entries(job, &job->p, offsets[0], start, n, x, loader);
+    load_entries_double(job, &job->p, offsets[0], start, n, x, loader);
     if (job->q.data != NULL)
-        load_entries(job, &job->q, offsets[1], start, n, y, loader);
+        load_entries_double(job, &job->q, offsets[1], start, n, y, loader);
     if (job->where.data != NULL)
-        load_entries(job, &job->where, offsets[2], start, n, keep, loader);
+        load_entries_double(job, &job->where, offsets[2], start, n, keep, loader);
     map_function(job->measure, x, job->q.data != NULL ? y : NULL, n, job->divisor);
     store_run(&job->out, job->out.data + offsets[3] + start * stride, stride, x, job->where.data != NULL ? keep : NULL, n);
 }

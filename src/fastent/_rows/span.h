@@ -13,8 +13,8 @@
 #define UNROLL 4 /* vectors in flight, to hide the latency of the polynomials */
 
 struct span {
-    const double *x, *y;
-    int64_t stride; /* doubles between vectors */
+    const void *x, *y; /* doubles or floats */
+    int64_t stride;    /* entries between vectors */
     int64_t count;  /* whole vectors */
     int64_t tail;   /* entries of one more, partly filled vector */
     const char *x_ahead, *y_ahead; /* what will be read from memory next, fetched while this span is computed */
@@ -29,29 +29,34 @@ INLINE void prefetch(const char *at) {
 #endif
 }
 
-INLINE vd span_vector(const double *data, const struct span *span, int64_t i) {
+INLINE vd span_vector(const void *entries, const struct span *span, int64_t i) {
+    const double *data = entries;
     return i < span->count ? vload(data + i * span->stride) : vload_part(data + i * span->stride, span->tail);
 }
 
-/* Sum over the lanes, and what its roundings lost. */
-INLINE vd exact_across(vd sum, vd low, vd *lost) {
-    vd total = vset(vlane(sum, 0)), error;
-    *lost = vset(vsum(low));
-    for (int i = 1; i < VL; i++) {
-        total = vtwo_sum(total, vset(vlane(sum, i)), &error);
-        *lost += error;
-    }
-    return total;
+/* Combine the lanes of `rows` vectors, one for each row; lanes without a row repeat the first one's. */
+INLINE vd across_rows(enum across how, vd *each, int rows) {
+    for (int r = rows; r < VL; r++)
+        each[r] = each[0];
+    return vacross_rows(how, each);
 }
 
 /* Sum to twice the digits: every rounding error is kept. */
-INLINE vd span_exact_sum(const double *data, const struct span *span, int horizontal, vd *lost) {
+INLINE vd span_exact_sum(const void *data, const struct span *span, int horizontal, vd *lost) {
     vd sum = vset(0), low = vset(0), error;
     for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
         sum = vtwo_sum(sum, span_vector(data, span, i), &error);
         low += error;
     }
-    sum = horizontal ? exact_across(sum, low, &low) : sum;
+    if (horizontal) {
+        vd total = vset(vlane(sum, 0)), total_low = vset(vlane(low, 0));
+        for (int i = 1; i < VL; i++) {
+            total = vtwo_sum(total, vset(vlane(sum, i)), &error);
+            total_low += error + vset(vlane(low, i));
+        }
+        sum = total;
+        low = total_low;
+    }
     /* the sum is the rounded one again, so that a lost part is below half its last digit */
     return vtwo_sum(sum, low, lost);
 }
@@ -90,41 +95,46 @@ INLINE void span_sum(const double *data, const struct span *span, int want_top, 
     *top_out = top;
 }
 
+/* Sums to twice the digits in place of the plain ones, where those are finite. */
+INLINE void set_exact_sums(const struct span *spans, int rows, struct node *n) {
+    vd p = vset(0), q = p, p_low = p, q_low = p, lost;
+    for (int r = 0; r < (rows ? rows : 1); r++) {
+        set_lane(&p, span_exact_sum(spans[r].x, spans + r, rows, &lost), r);
+        set_lane(&p_low, lost, r);
+        set_lane(&q, span_exact_sum(spans[r].y, spans + r, rows, &lost), r);
+        set_lane(&q_low, lost, r);
+    }
+    vm p_finite = vlt(n->p, vset(INF)), q_finite = vlt(n->q, vset(INF));
+    n->p_low = vselect(p_finite, p_low, vset(0));
+    n->q_low = vselect(q_finite, q_low, vset(0));
+    n->p = vselect(p_finite, p, n->p);
+    n->q = vselect(q_finite, q, n->q);
+}
+
 /* Sums and extremes of the operands; NaN for a sum where an entry is negative. */
-INLINE void span_statistics(int measure, int grade, int normalize, const struct span *span, int horizontal,
-                            struct node *n) {
-    int which = normalize || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? top_operand(measure) : 3;
-    vd q_top = vset(0);
-    clear_node(n);
-    span_sum(span->x, span, which & 1, &n->p, &n->p_bottom, &n->top);
-    if (is_binary(measure))
-        span_sum(span->y, span, which & 2, &n->q, &n->q_bottom, &q_top);
-    n->top = vmax(n->top, q_top);
-    if (horizontal) {
-        n->p = vset(vsum(n->p));
-        n->p_bottom = vset(vbottom(n->p_bottom));
-        n->top = which ? vset(vtop(n->top)) : n->top;
-        if (is_binary(measure)) {
-            n->q = vset(vsum(n->q));
-            n->q_bottom = vset(vbottom(n->q_bottom));
-        }
+INLINE void statistics(int measure, int grade, int normalize, const struct span *spans, int rows, struct node *n) {
+    const int which = normalize || measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY ? top_operand(measure) : 3;
+    vd sum[2][VL], bottom[2][VL], top[2][VL];
+    for (int r = 0; r < (rows ? rows : 1); r++) {
+        span_sum(spans[r].x, spans + r, which & 1, &sum[0][r], &bottom[0][r], &top[0][r]);
+        if (is_binary(measure))
+            span_sum(spans[r].y, spans + r, which & 2, &sum[1][r], &bottom[1][r], &top[1][r]);
     }
-    n->p = vselect(vlt(n->p_bottom, vset(0)), vset(NOT_A_NUMBER), n->p);
-    n->q = vselect(vlt(n->q_bottom, vset(0)), vset(NOT_A_NUMBER), n->q);
-    if (uses_exact_sums(measure, grade)) {
-        vd p = span_exact_sum(span->x, span, horizontal, &n->p_low);
-        vd q = span_exact_sum(span->y, span, horizontal, &n->q_low);
-        /* NaN and infinity stay what the plain sum found */
-        n->p_low = vselect(vlt(n->p, vset(INF)), n->p_low, vset(0));
-        n->q_low = vselect(vlt(n->q, vset(INF)), n->q_low, vset(0));
-        n->p = vselect(vlt(n->p, vset(INF)), p, n->p);
-        n->q = vselect(vlt(n->q, vset(INF)), q, n->q);
+    for (int operand = 0; operand < (is_binary(measure) ? 2 : 1); operand++) {
+        vd total = rows ? across_rows(SUM, sum[operand], rows) : sum[operand][0];
+        vd lowest = rows ? across_rows(LOWEST, bottom[operand], rows) : bottom[operand][0];
+        *(operand ? &n->q : &n->p) = vselect(vlt(lowest, vset(0)), vset(NOT_A_NUMBER), total);
+        *(operand ? &n->q_bottom : &n->p_bottom) = lowest;
+        if (which & (operand + 1))
+            n->top = vmax(n->top, rows ? across_rows(HIGHEST, top[operand], rows) : top[operand][0]);
     }
+    if (uses_exact_sums(measure, grade))
+        set_exact_sums(spans, rows, n);
 }
 
 /* Sum without the dropped entry, and (for cross-entropy) the other operand's entry at its place. */
 INLINE void span_rest(int measure, const struct span *span, vd drop, struct node *n) {
-    const double *data = measure == ROWS_CROSS_ENTROPY ? span->y : span->x;
+    const void *data = measure == ROWS_CROSS_ENTROPY ? span->y : span->x;
     for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
         vd v = span_vector(data, span, i);
         vm dropped = veq(v, drop);
@@ -137,9 +147,10 @@ INLINE void span_rest(int measure, const struct span *span, vd drop, struct node
 INLINE struct terms span_term(int measure, int grade, int all_positive, int dropping, const struct span *span, int64_t i,
                               int partly, const struct scale *s) {
     vd y = vset(0);
-    vd x = partly ? vload_part(span->x + i * span->stride, span->tail) : vload(span->x + i * span->stride);
+    const double *x_at = (const double *)span->x + i * span->stride, *y_at = (const double *)span->y + i * span->stride;
+    vd x = partly ? vload_part(x_at, span->tail) : vload(x_at);
     if (is_binary(measure))
-        y = partly ? vload_part(span->y + i * span->stride, span->tail) : vload(span->y + i * span->stride);
+        y = partly ? vload_part(y_at, span->tail) : vload(y_at);
     struct terms t = term(measure, grade, all_positive && !partly, x, y, s);
     if (dropping)
         t.value = vselect(veq(measure == ROWS_CROSS_ENTROPY ? y : x, s->drop), vset(0), t.value);
@@ -181,12 +192,6 @@ INLINE void span_terms(int measure, int grade, int all_positive, int dropping, c
     n->second = second + second_low;
 }
 
-INLINE void node_across(struct node *n) {
-    n->value = vset(vsum(n->value));
-    n->second = vset(vsum(n->second));
-    n->rest = vset(vsum(n->rest));
-}
-
 /* Largest ln(p/q) of a span. */
 INLINE vd span_reference(int measure, int grade, const struct span *span, const struct scale *s) {
     vd top = vset(-INF);
@@ -214,28 +219,20 @@ INLINE void span_sums(int measure, int grade, const struct span *span, const str
 INLINE void span_node(int measure, int grade, int phase, const rows_job *job, const struct span *spans, int rows,
                       const struct node *totals, struct node *n) {
     const int alone = totals == NULL;
-    struct node one;
     clear_node(n);
-    if (alone || phase == ROWS_STATISTICS) {
-        for (int r = 0; r < rows; r++) {
-            span_statistics(measure, grade, job->normalize, spans + r, 1, &one);
-            set_lanes(n, &one, r);
-        }
-        if (rows == 0)
-            span_statistics(measure, grade, job->normalize, spans, 0, n);
-    }
+    if (alone || phase == ROWS_STATISTICS)
+        statistics(measure, grade, job->normalize, spans, rows, n);
     if (!alone && phase == ROWS_STATISTICS)
         return;
     const struct node *whole = alone ? n : totals;
-    struct scale all = make_scale(whole, measure, job), s = all;
+    struct scale all = make_scale(whole, measure, job);
     if (measure == ROWS_RENYI_DIVERGENCE && (alone || phase == ROWS_RATIO)) {
-        for (int r = 0; r < rows; r++) {
-            s = scale_of_lane(&all, r);
-            set_lane(&n->reference, vset(vtop(span_reference(measure, grade, spans + r, &s))), r);
+        vd references[VL];
+        for (int r = 0; r < (rows ? rows : 1); r++) {
+            struct scale s = rows ? scale_of_lane(&all, r) : all;
+            references[r] = span_reference(measure, grade, spans + r, &s);
         }
-        if (rows == 0)
-            n->reference = span_reference(measure, grade, spans, &all);
-        all.reference = n->reference;
+        all.reference = n->reference = rows ? across_rows(HIGHEST, references, rows) : references[0];
     }
     if (!alone && phase == ROWS_RATIO)
         return;
@@ -243,21 +240,23 @@ INLINE void span_node(int measure, int grade, int phase, const rows_job *job, co
     vd drop = all.drop;
     if (job->normalize && (measure == ROWS_RENYI || measure == ROWS_MIN_ENTROPY))
         drop = vselect(vlt(vset(0.5) * whole->p, whole->top), whole->top, drop);
-    for (int r = 0; r < rows; r++) {
-        s = scale_of_lane(&all, r);
+    vd value[VL], second[VL], rest[VL];
+    for (int r = 0; r < (rows ? rows : 1); r++) {
+        struct scale s = rows ? scale_of_lane(&all, r) : all;
+        struct node one;
         clear_node(&one);
-        span_sums(measure, grade, spans + r, &s, lane_of(drop, r), lane_of(n->q_bottom, r), &one);
-        node_across(&one);
-        set_lane(&n->value, one.value, r);
-        set_lane(&n->second, one.second, r);
-        set_lane(&n->rest, one.rest, r);
+        span_sums(measure, grade, spans + r, &s, rows ? lane_of(drop, r) : drop, rows ? lane_of(n->q_bottom, r) : n->q_bottom, &one);
+        value[r] = one.value;
+        second[r] = one.second;
+        rest[r] = one.rest;
     }
-    if (rows == 0)
-        span_sums(measure, grade, spans, &all, drop, n->q_bottom, n);
-    if (alone)
-        n->value = obeys_chain_rule(measure, job->normalize) || is_local(measure, job->normalize)
-                       ? measure_value(measure, n, &all, job->normalize)
-                       : n->value;
+    n->value = rows ? across_rows(SUM, value, rows) : value[0];
+    if (top_operand(measure) || has_second(measure)) {
+        n->second = rows ? across_rows(SUM, second, rows) : second[0];
+        n->rest = rows ? across_rows(SUM, rest, rows) : rest[0];
+    }
+    if (alone && (obeys_chain_rule(measure, job->normalize) || is_local(measure, job->normalize)))
+        n->value = measure_value(measure, n, &all, job->normalize);
 }
 
 #endif

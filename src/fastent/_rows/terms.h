@@ -57,17 +57,6 @@ INLINE void clear_node(struct node *n) {
 INLINE vd lane_of(vd x, int r) { return vset(vlane(x, r)); }
 INLINE void set_lane(vd *x, vd value, int r) { *x = vselect(vlanes_from(r), value, *x); }
 
-/* The sums of one row */
-INLINE void set_lanes(struct node *n, const struct node *one, int r) {
-    set_lane(&n->p, one->p, r);
-    set_lane(&n->q, one->q, r);
-    set_lane(&n->p_low, one->p_low, r);
-    set_lane(&n->q_low, one->q_low, r);
-    set_lane(&n->p_bottom, one->p_bottom, r);
-    set_lane(&n->q_bottom, one->q_bottom, r);
-    set_lane(&n->top, one->top, r);
-}
-
 INLINE struct scale scale_of_lane(const struct scale *all, int r) {
     return (struct scale){
         .x = lane_of(all->x, r), .y = lane_of(all->y, r), .x_low = lane_of(all->x_low, r), .y_low = lane_of(all->y_low, r),

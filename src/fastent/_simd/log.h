@@ -12,8 +12,9 @@
 #include "coefficients.h"
 #include "vec.h"
 
-/* EXACT_SUMS: PRECISE, with sums of rows to twice the digits (see the row engine). */
-enum grade { PRECISE, SINGLE, EXACT_SUMS, GRADES };
+/* EXACT_SUMS: PRECISE, with sums of rows to twice the digits. FLOAT_LANES: SINGLE where float32 lanes will do (see the row
+ * engine for both). */
+enum grade { PRECISE, SINGLE, EXACT_SUMS, FLOAT_LANES, GRADES };
 
 #define LN2 0.693147180559945309417
 #define SQRT_HALF_BITS UINT64_C(0x3fe6a09e667f3bcd)
