@@ -217,7 +217,10 @@ INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const st
     vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
     vm vanishes = veq(y, vset(0));
     vd reference = vselect(vlt(vset(0), excess), s->reference, vset(0));
-    t.second = vselect(vanishes, vset(0), vexp_times(excess * (u - reference), p));
+    /* weighted by the entry of the larger power, so that the other may be too small for a number */
+    vd from_p = vexp_times(excess * (u - reference), p), from_q = vexp_times(s->order * u, q);
+    t.second = vselect(vanishes, vset(0), vselect(vlt(s->order, vset(0.5)), from_q, from_p));
+    t.second = vselect(veq(x, vset(0)), vset(0), t.second);
     vd relative = d / vmax(vset(TINY), b);
     vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.25));
     t.value = q * vselect(near, binomial_tail(relative, s->order), vexpm1(s->order * u) - s->order * relative);
@@ -229,10 +232,13 @@ INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const st
 INLINE struct terms renyi_term(vd x, const struct scale *s) {
     struct terms t;
     vd p = x * s->x; /* the sums are unscaled at the end: p itself may be too small */
-    vd exponent = (s->order - vset(1)) * vlog_shifted(vmax(vset(TINY), x * s->y), s->shift, PRECISE);
-    exponent = vselect(veq(x, s->top), vset(0), exponent); /* exactly: next to it everything else may be tiny */
-    t.second = vexp_times(exponent, p);
-    t.value = vselect(vlt(vset(1), exponent), t.second - p, p * vexpm1(vmin(vset(1), exponent)));
+    vd n, rest = vpower_parts(vmax(vset(TINY), x * s->y), s->shift, s->order - vset(1), &n);
+    vm is_top = veq(x, s->top); /* exactly: next to it everything else may be tiny */
+    n = vselect(is_top, vset(0), n);
+    rest = vselect(is_top, vset(0), rest);
+    t.second = vexp2_times(n, rest, p);
+    vm above = vlt(vset(1), vfma(n, vset(LN2), rest));
+    t.value = vselect(above, t.second - p, p * vexp2m1(vselect(above, vset(0), n), vselect(above, vset(0), rest)));
     return t;
 }
 

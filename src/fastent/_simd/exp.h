@@ -26,18 +26,35 @@ INLINE vd vscale(vd x, vd k) {
     return x * vpow2(half) * vpow2(k - half);
 }
 
-/* weight * exp(x) */
-INLINE vd vexp_times(vd x, vd weight) {
+/* weight * 2^n * exp(x) for integer-valued n */
+INLINE vd vexp2_times(vd n, vd x, vd weight) {
     vd k, q = vexp_parts(x, &k);
-    return vscale(vfma(weight, q, weight), vmax(vset(-2040), vmin(vset(2040), k)));
+    return vscale(vfma(weight, q, weight), vmax(vset(-2040), vmin(vset(2040), n + k)));
 }
 
-/* exp(x) - 1 with full relative accuracy next to 0 */
-INLINE vd vexpm1(vd x) {
+/* 2^n * exp(x) - 1 with full relative accuracy next to 0 */
+INLINE vd vexp2m1(vd n, vd x) {
     vd k, q = vexp_parts(x, &k);
-    vd power = vpow2(vmin(vset(1023), k));
+    vd power = vpow2(vmin(vset(1023), n + k));
     vd result = vfma(power, q, power - vset(1));
-    return vselect(vlt(vset(709.78), x), vexp_times(x, vset(1)), result);
+    return vselect(vlt(vset(1022), n + k), vexp2_times(n, x, vset(1)), result);
+}
+
+/* weight * exp(x), and exp(x) - 1 */
+INLINE vd vexp_times(vd x, vd weight) { return vexp2_times(vset(0), x, weight); }
+INLINE vd vexpm1(vd x) { return vexp2m1(vset(0), x); }
+
+/* x^power 2^(-power shift) = 2^n exp(rest) for positive x. The exponent of x is multiplied apart and exactly, because a
+ * logarithm in the hundreds would take its rounding into the result. */
+INLINE vd vpower_parts(vd x, vd shift, vd power, vd *n) {
+    vd exponent, significand = vsplit(x, &exponent);
+    vm large = vlt(vset(0x1.6a09e667f3bcdp0), significand);
+    exponent = (exponent - shift) + vselect(large, vset(1), vset(0));
+    vd product = power * exponent, lost = vproduct_error(power, exponent, product);
+    product = vmax(vset(-0x1p40), vmin(vset(0x1p40), product));
+    *n = (product + vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
+    vd logarithm = vlog_shifted(vselect(large, vset(0.5) * significand, significand), vset(0), PRECISE);
+    return vfma((product - *n) + lost, vset(LN2), power * logarithm);
 }
 
 #endif
