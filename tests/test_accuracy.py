@@ -165,13 +165,7 @@ def distance_of(regime: str, k: int, dtype: str, n: int) -> np.ndarray:
 # ---- what is promised ----------------------------------------------------------------------------------------------
 
 # Where float64 is not yet as good as aimed at: ulps reached on the worst rows found. To be lowered, never raised.
-REACHED = {
-    "kl_divergence": 16.0,
-    "js_divergence": 16.0,
-    "renyi_divergence": 64.0,
-    "renyi_entropy": 1024.0,
-    "tsallis_entropy": 1024.0,
-}
+REACHED = {"renyi_divergence": 32.0, "renyi_entropy": 12.0, "tsallis_entropy": 12.0}
 
 
 def allowed_ulps(case: Case, dtype: Any, size: float = 1.0) -> float:

@@ -13,17 +13,12 @@ mp.dps = 60
 HEADER = Path(__file__).parents[1] / "src" / "fastent" / "_simd" / "coefficients.h"
 
 
-JS_NEAR = 0.25, 0.0625
+JS_NEAR = 0.36, 0.0625
 
 
 def log_tail(r):
     """(log(1 + r) - r) / r^2."""
-    return (log(1 + r) - r) / r**2
-
-
-def log1p_share(r):
-    """log(1 + r) / r."""
-    return log(1 + r) / r if r else mpf(1)
+    return (log(1 + r) - r) / r**2 if r else -mpf(1) / 2
 
 
 def atanh_tail(z):
@@ -107,14 +102,14 @@ def main():
         polynomial("LOG_SINGLE", log_tail, low, high, 3),
         polynomial("ATANH_PRECISE", atanh_tail, 0, 0.0817, 9),
         polynomial("ATANH_SINGLE", atanh_tail, 0, 0.0817, 4),
-        polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 12),
+        polynomial("JS_PRECISE", js_tail, 0, JS_NEAR[0], 15),
         polynomial("JS_SINGLE", js_tail, 0, JS_NEAR[1], 3),
         "/* the ends of these two ranges */",
         f"#define JS_NEAR_PRECISE {JS_NEAR[0]}\n#define JS_NEAR_SINGLE {JS_NEAR[1]}\n",
         "/* For lanes of floats: what is left over is smaller than their rounding. */",
-        polynomial("LOG1P_FLOATS", log1p_share, "-0.2929", "0.4143", 8),
+        polynomial("LOG_FLOATS", log_tail, "-0.2929", "0.4143", 8),
         polynomial("ATANH_FLOATS", atanh_tail, 0, 0.0817, 3),
-        polynomial("JS_FLOATS", js_tail, 0, JS_NEAR[0], 5),
+        polynomial("JS_FLOATS", js_tail, 0, JS_NEAR[0], 6),
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
         "#endif",
     ]

@@ -22,7 +22,7 @@
 #define SINGLE_SUM_HIGH 0x1p100
 #define SINGLE_SMALL_DIVERGENCE 0x1p-20
 #define SINGLE_SMALL_ENTROPY 0x1p-60
-#define SINGLE_LOW_ENTROPY 0.5 /* from here down ln S - (sum x ln x) / S would lose digits */
+#define SINGLE_LOW_ENTROPY 1.0 /* from here down ln S - (sum x ln x) / S would lose digits */
 
 INLINE vs single_vector(const void *data, const struct span *span, int64_t i) {
     const float *at = (const float *)data + i * span->stride;
@@ -94,43 +94,32 @@ INLINE void refuse_negative(const struct span *spans, int rows, vsi signs, struc
 /* ---- entropy: H = ln S - (ln 2 sum x e + sum x ln m) / S, everything in one pass ---- */
 
 struct entropy_sums {
-    struct wide entries[VL], exponents[VL], logs[VL]; /* sums of x, of x e (exact terms) and of x ln m, where x = m 2^e */
+    struct wide entries[VL], exponents[VL], logs[VL]; /* sums of x, of x e and of x ln m, where x = m 2^e */
     vsi signs;
 };
 
-INLINE vs single_log_term(vs x, struct wide *exponents) {
+INLINE void add_logs(vs x, struct wide *entries, struct wide *exponents, struct wide *logs) {
     vsi exponent;
     vs log = slog_reduced(x, &exponent);
-    for (int h = 0; h < 2; h++)
-        exponents->half[h] = vfma(swiden(x, h), swiden_int(exponent, h), exponents->half[h]);
-    return x * log;
+    for (int h = 0; h < 2; h++) {
+        vd entry = swiden(x, h);
+        entries->half[h] += entry;
+        exponents->half[h] = vfma(entry, swiden_int(exponent, h), exponents->half[h]);
+        logs->half[h] = vfma(entry, swiden(log, h), logs->half[h]);
+    }
 }
 
 /* All sums of a span, as number r; entries equal to `drop` are left out. */
 INLINE void single_entropy_sums(const struct span *span, int dropping, vs drop, struct entropy_sums *sums, int r) {
     struct wide entries = nothing(), exponents = nothing(), logs = nothing();
     vsi signs = sums->signs;
-    int64_t i = 0;
-    for (; i + UNROLL <= span->count; i += UNROLL) {
-        vs t[UNROLL];
-        for (int u = 0; u < UNROLL; u++) {
-            prefetch(span->x_ahead + (i + u) * span->x_step);
-            vs x = single_vector(span->x, span, i + u);
-            if (dropping)
-                x = sselect(sequal(x, drop), sset(0), x);
-            add_wide(&entries, x);
-            signs |= sbits(x);
-            t[u] = single_log_term(x, &exponents);
-        }
-        add_wide(&logs, (t[0] + t[1]) + (t[2] + t[3]));
-    }
-    for (; i < span->count + (span->tail > 0); i++) {
+    for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
+        prefetch(span->x_ahead + i * span->x_step);
         vs x = single_vector(span->x, span, i);
         if (dropping)
             x = sselect(sequal(x, drop), sset(0), x);
-        add_wide(&entries, x);
         signs |= sbits(x);
-        add_wide(&logs, single_log_term(x, &exponents));
+        add_logs(x, &entries, &exponents, &logs);
     }
     sums->entries[r] = entries;
     sums->exponents[r] = exponents;
@@ -179,7 +168,7 @@ INLINE void single_entropy(const struct span *spans, int rows, struct node *n) {
         put_sums(n, FIELD(second), sums.logs, rows);
         for (int h = 0; h < halves; h++) {
             vd share = n[h].rest / n[h].p;
-            vm large = vlt(share, vset(0.5));
+            vm large = vlt(vset(0.5) * n[h].p, top[h]); /* no other entry is equal to it */
             vd with_top = single_entropy_value(n + h, n[h].rest) - (top[h] / n[h].p) * vlog1p(-vselect(large, share, vset(0)));
             value[h] = vselect(large, vselect(vlt(value[h], vset(SINGLE_LOW_ENTROPY)), with_top, value[h]), value[h]);
         }
@@ -202,7 +191,7 @@ INLINE vs single_kl_term(vs x, vs y, const struct single_scale *s) {
     vs d = sfma(x, s->x, -b) - sfma(y, s->y, -b);
     struct single_ratio r = slog_ratio(a, b, d);
     vs twice = a + a;
-    vs far = sfma(twice, r.s, sfma(a, r.k * sset((float)LN2 * SINGLE_EXPONENT_UNIT), -d));
+    vs far = sfma(twice, r.s, sfma(a, r.k * sset((float)LN2 * SINGLE_EXPONENT_UNIT), b - a));
     return sfma(r.s, twice * r.excess, sselect(r.near, r.s * d, far));
 }
 
@@ -222,7 +211,8 @@ INLINE vs single_js_term(vs x, vs y, const struct single_scale *scale) {
     sm far = slt(sset((float)JS_NEAR_PRECISE), z);
     if (sany(far)) {
         vs more = sset(1) + s, less = smin(a, b) * (inverse + inverse);
-        h = sselect(far, sfma(more, single_log(more), less * single_log(less)), h);
+        vs log_more = single_log(more), lost = s - (more - sset(1));
+        h = sselect(far, sfma(more, log_more, sfma(less, single_log(less), sfma(lost, log_more, lost))), h);
     }
     return sum * h;
 }

@@ -174,12 +174,13 @@ INLINE vd directed_difference(int exact_sums, vd x, vd y, const struct scale *s,
 #endif
 }
 
-/* a ln(a/b) - (a - b) = 2 a atanh(s) + a k ln 2 - d for b > 0; near a = b, where d = s (a + b), no digit cancels:
- * s d + 2 a s (atanh(s)/s - 1). The caller sees to b = 0. */
+/* a ln(a/b) - (a - b) = 2 a atanh(s) + a k ln 2 + (b - a) for b > 0; near a = b, where d = s (a + b), no digit cancels:
+ * s d + 2 a s (atanh(s)/s - 1). Only there d is used: farther away the difference has to be that of the same rounded
+ * numbers as the logarithm. The caller sees to b = 0. */
 INLINE vd kl_term(vd a, vd b, vd d, int grade) {
     struct log_ratio r = vlog_ratio(a, b, d, grade);
     vd twice = a + a;
-    vd far = vfma(twice, r.s, vfma(a, r.k * vset(LN2 * EXPONENT_UNIT), -d));
+    vd far = vfma(twice, r.s, vfma(a, r.k * vset(LN2 * EXPONENT_UNIT), b - a));
     return vfma(r.s, twice * r.excess, vselect(r.near, r.s * d, far));
 }
 
@@ -196,7 +197,9 @@ INLINE vd js_term(vd a, vd b, vd d, int grade) {
         vd more = vset(1) + s;
         vd less = vmin(a, b) * (inverse + inverse); /* 1 - s without cancellation */
         vd log_less = vlog_shifted(vmax(vset(TINY), less), vset(0), grade);
-        h = vselect(far, vfma(more, vlog_significand(more, grade), less * log_less), h);
+        vd log_more = vlog_significand(more, grade);
+        vd lost = s - (more - vset(1)), corrected = grade == SINGLE ? vset(0) : vfma(lost, log_more, lost);
+        h = vselect(far, vfma(more, log_more, vfma(less, log_less, corrected)), h);
     }
     return sum * h;
 }

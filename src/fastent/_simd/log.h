@@ -1,10 +1,9 @@
 /* Natural logarithms of vectors, in two grades.
  *
  * PRECISE serves results in float64. SINGLE serves results in float32: the same double lanes with a shorter polynomial,
- * 33 good bits. Computing float32 rows in double lanes keeps their result within one float32 ulp on every input and needs
- * no scaling; the conversion costs two operations for each eight entries.
+ * 33 good bits, for the rows that lanes of floats (single.h) cannot do.
  *
- * Worst errors, by tests/test_primitives.py against mpmath: vlog 1.2 ulp; next to 1 it is relative to the logarithm.
+ * Worst errors, against mpmath: vlog 1.2 ulp; next to 1 it is relative to the logarithm.
  */
 #ifndef FASTENT_LOG_H
 #define FASTENT_LOG_H

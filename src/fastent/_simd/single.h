@@ -135,7 +135,7 @@ INLINE vs spolynomial(vs x, const double *coefficients, int count) {
 INLINE vs slog_reduced(vs x, vsi *exponent) {
     *exponent = sshift_signed(sbits(x) - sset_bits(SINGLE_SQRT_HALF_BITS), SINGLE_MANTISSA_BITS);
     vs r = sfrom_bits(sbits(x) - (*exponent << SINGLE_MANTISSA_BITS)) - sset(1);
-    return r * spolynomial(r, LOG1P_FLOATS, COUNT(LOG1P_FLOATS));
+    return sfma(r * r, spolynomial(r, LOG_FLOATS, COUNT(LOG_FLOATS)), r);
 }
 
 /* The logarithm of a ratio as vlog_ratio has it, in floats. */
