@@ -59,7 +59,7 @@ cdef extern from "kernels.h" nogil:
 
 cdef extern from "tables.h" nogil:
     enum:
-        ROWS_MAX_TABLES
+        MAX_TABLES
     int rows_tables(const rows_table **)
 
 # The one place where C's numbers get names in Python.
@@ -90,7 +90,7 @@ cdef enum:
     SLOW_SLICE = 1 << 20  # where powers are taken
     CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
 
-cdef const rows_table *tables[ROWS_MAX_TABLES]
+cdef const rows_table *tables[MAX_TABLES]
 cdef int table_count = rows_tables(tables)
 cdef const rows_table *active = tables[table_count - 1]
 

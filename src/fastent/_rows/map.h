@@ -19,7 +19,7 @@ INLINE vd relative_entropy(vd x, vd y, int generalised) {
     log_ratio = vselect(apart, vlog(x) - vlog(y), log_ratio);
     if (!generalised)
         return x * log_ratio;
-    return vselect(apart, x * log_ratio - (x - y), vscale(kl_term(a, vmax(vset(TINY), b), d, PRECISE), -shift));
+    return vselect(apart, x * log_ratio - (x - y), vscale(vkl_term(a, vmax(vset(TINY), b), d, PRECISE), -shift));
 }
 
 INLINE vm positive(vd x) { return vlt(vset(0), x); }

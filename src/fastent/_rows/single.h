@@ -301,9 +301,10 @@ INLINE void single_span_node(int measure, int phase, const rows_job *job, const 
     }
     put_sums(n, FIELD(value), sums, rows);
     for (int h = 0; h < halves; h++) {
-        /* in the units of double lanes, by the factors that were used */
+        /* in the units of double lanes, by the factors that were used: p's is that of KL, and JS treats both alike */
         struct scale s = make_scale(whole + h, measure, job);
-        n[h].value *= s.x / swiden(all.x, h);
+        vd unit = s.x / swiden(all.x, h);
+        n[h].value *= measure == ROWS_KL ? unit : vset(0.5) * (unit + s.y / swiden(all.y, h));
         if (measure == ROWS_KL) /* there is no ratio to zero, nor in floats to what is tiny */
             n[h].value = vselect(vle(vset(SINGLE_TINY), n[h].q_bottom * swiden(all.y, h)), n[h].value, vset(NOT_A_NUMBER));
         if (obeys_chain_rule(measure, job->normalize))

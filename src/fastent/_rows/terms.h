@@ -174,16 +174,6 @@ INLINE vd directed_difference(int exact_sums, vd x, vd y, const struct scale *s,
 #endif
 }
 
-/* a ln(a/b) - (a - b) = 2 a atanh(s) + a k ln 2 + (b - a) for b > 0; near a = b, where d = s (a + b), no digit cancels:
- * s d + 2 a s (atanh(s)/s - 1). Only there d is used: farther away the difference has to be that of the same rounded
- * numbers as the logarithm. The caller sees to b = 0. */
-INLINE vd kl_term(vd a, vd b, vd d, int grade) {
-    struct log_ratio r = vlog_ratio(a, b, d, grade);
-    vd twice = a + a;
-    vd far = vfma(twice, r.s, vfma(a, r.k * vset(LN2 * EXPONENT_UNIT), b - a));
-    return vfma(r.s, twice * r.excess, vselect(r.near, r.s * d, far));
-}
-
 /* (a+b) h(s), s = abs(a-b)/(a+b), h(s) = (1+s) ln(1+s) + (1-s) ln(1-s): even, so exactly symmetric */
 INLINE vd js_term(vd a, vd b, vd d, int grade) {
     vd sum = a + b;
@@ -280,9 +270,9 @@ INLINE struct terms term(int measure, int grade, int all_positive, vd x, vd y, c
     case ROWS_KL:
         d = directed_difference(exact, x, y, s, &a, &b);
         if (all_positive) {
-            t.value = kl_term(a, b, d, grade);
+            t.value = vkl_term(a, b, d, grade);
         } else {
-            t.value = kl_term(a, vmax(vset(TINY), b), d, grade);
+            t.value = vkl_term(a, vmax(vset(TINY), b), d, grade);
             t.value = vselect(veq(y, zero), vselect(vlt(zero, x), vset(INF), zero), t.value);
         }
         break;
@@ -303,7 +293,7 @@ INLINE struct terms term(int measure, int grade, int all_positive, vd x, vd y, c
         vd other = vset(1) - s->weight;
         d = difference(exact, x, y, s, &a, &b);
         vd mean = s->weight * a + other * b;
-        t.value = s->weight * kl_term(a, vmax(vset(TINY), mean), other * d, PRECISE) + other * kl_term(b, vmax(vset(TINY), mean), -(s->weight * d), PRECISE);
+        t.value = s->weight * vkl_term(a, vmax(vset(TINY), mean), other * d, PRECISE) + other * vkl_term(b, vmax(vset(TINY), mean), -(s->weight * d), PRECISE);
         break;
     }
     case ROWS_HELLINGER:
@@ -395,7 +385,7 @@ INLINE vd measure_value(int measure, const struct node *n, const struct scale *s
 
 INLINE vd two_point_kl(const struct node *part, const struct scale *s) {
     vd a, b, d = difference(1, part->p, part->q, s, &a, &b);
-    vd value = kl_term(a, vmax(vset(TINY), b), d + (part->p_low * s->x - part->q_low * s->y), PRECISE);
+    vd value = vkl_term(a, vmax(vset(TINY), b), d + (part->p_low * s->x - part->q_low * s->y), PRECISE);
     return vselect(veq(b, vset(0)), vselect(vlt(vset(0), a), vset(INF), vset(0)), value);
 }
 

@@ -104,6 +104,16 @@ INLINE vd vlog_ratio_value(struct log_ratio r) {
     return vfma(r.k, vset(LN2 * EXPONENT_UNIT), vfma(twice, r.excess, twice));
 }
 
+/* a ln(a/b) - (a - b) = 2 a atanh(s) + a k ln 2 + (b - a) for b > 0; near a = b, where d = s (a + b), no digit cancels:
+ * s d + 2 a s (atanh(s)/s - 1). Only there d is used: farther away the difference has to be that of the same rounded
+ * numbers as the logarithm. The caller sees to b = 0. */
+INLINE vd vkl_term(vd a, vd b, vd d, int grade) {
+    struct log_ratio r = vlog_ratio(a, b, d, grade);
+    vd twice = a + a;
+    vd far = vfma(twice, r.s, vfma(a, r.k * vset(LN2 * EXPONENT_UNIT), b - a));
+    return vfma(r.s, twice * r.excess, vselect(r.near, r.s * d, far));
+}
+
 /* ln x for x in [1, 2]: the significand is x itself, but at 2. */
 INLINE vd vlog_significand(vd x, int grade) {
 #if defined(VEC_AVX512)

@@ -1,0 +1,415 @@
+/* The counting kernels: columns of codes to contingency tables, and tables to entropies and mutual information.
+ *
+ * Counts are exact integers, so nothing here depends on how the samples are cut. What is computed from them uses terms
+ * that cannot be negative, and exact products of counts: independent columns have a mutual information of exactly 0.
+ */
+#include "kernels.h"
+
+#include "../_simd/bytes.h"
+#include "../_simd/log.h"
+
+#define CELLS_OF_A_BYTE 256
+
+/* ---- columns made contiguous ---- */
+
+/* `columns` columns of n rows, one after the other at `pitch` bytes. */
+static void gather_columns(const char *from, int64_t item, int64_t row_stride, int64_t column_stride, int64_t n,
+                           int64_t columns, char *to, int64_t pitch) {
+    int64_t row = 0;
+    if (item == 1 && column_stride == 1 && columns == 16)
+        for (; row + 16 <= n; row += 16)
+            transpose_bytes((const uint8_t *)from + row * row_stride, row_stride, (uint8_t *)to + row, pitch);
+    for (; row < n; row++) {
+        const char *source = from + row * row_stride;
+        for (int64_t c = 0; c < columns; c++) {
+            if (item == 1)
+                to[c * pitch + row] = source[c * column_stride];
+            else
+                memcpy(to + c * pitch + row * 2, source + c * column_stride, 2);
+        }
+    }
+}
+
+INLINE int64_t code_at(const char *codes, int64_t item, int64_t i) {
+    uint16_t wide;
+    if (item == 1)
+        return (uint8_t)codes[i];
+    memcpy(&wide, codes + 2 * i, 2);
+    return wide;
+}
+
+/* ---- one block of one column against the target ---- */
+
+INLINE void count_cells(const char *x, int64_t x_item, const char *y, int64_t y_item, int64_t y_levels, int64_t n,
+                        int64_t *table) {
+    for (int64_t i = 0; i < n; i++)
+        table[code_at(x, x_item, i) * y_levels + code_at(y, y_item, i)]++;
+}
+
+INLINE void weigh_cells(const char *x, int64_t x_item, const char *y, int64_t y_item, int64_t y_levels, int64_t n,
+                        const double *weights, double *table) {
+    for (int64_t i = 0; i < n; i++)
+        table[code_at(x, x_item, i) * y_levels + code_at(y, y_item, i)] += weights[i];
+}
+
+/* Four private tables: samples of the same cell in a row do not wait for each other. */
+static void count_bytes(const uint8_t *bytes, int64_t n, uint32_t (*tables)[CELLS_OF_A_BYTE], int64_t *table, int64_t cells) {
+    memset(tables, 0, 4 * sizeof(*tables));
+    int64_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t word;
+        memcpy(&word, bytes + i, 8);
+        for (int b = 0; b < 8; b++)
+            tables[b % 4][(word >> (8 * b)) & 255]++;
+    }
+    for (; i < n; i++)
+        tables[0][bytes[i]]++;
+    for (int64_t c = 0; c < cells; c++)
+        table[c] += (int64_t)tables[0][c] + tables[1][c] + tables[2][c] + tables[3][c];
+}
+
+static void count_words(const uint8_t *x, const uint8_t *y, int64_t x_levels, int64_t y_levels, int64_t n, uint8_t *combined,
+                        uint32_t (*tables)[CELLS_OF_A_BYTE], int64_t *table) {
+    if (y_levels == 1) {
+        count_bytes(x, n, tables, table, x_levels);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        combined[i] = (uint8_t)(x[i] * y_levels + y[i]);
+    count_bytes(combined, n, tables, table, x_levels * y_levels);
+}
+
+INLINE uint64_t equal_tail(const uint8_t *bytes, int64_t n, uint8_t level) {
+    uint8_t part[64] = {0};
+    memcpy(part, bytes, (size_t)n);
+    return equal_bytes(part, level) & ((UINT64_C(1) << n) - 1);
+}
+
+/* The plane of one level: n samples, 64 to a word. */
+INLINE void pack_level(const uint8_t *x, int64_t n, int64_t level, uint64_t *plane) {
+    int64_t word = 0;
+    for (; word < n / 64; word++)
+        plane[word] = equal_bytes(x + 64 * word, (uint8_t)level);
+    if (n % 64)
+        plane[word] = equal_tail(x + 64 * word, n % 64, (uint8_t)level);
+}
+
+INLINE int64_t count_common(const uint64_t *a, const uint64_t *b, int64_t words) {
+    vwords sum = no_words();
+    int64_t w = 0, rest = 0;
+    for (; w + VWORDS <= words; w += VWORDS)
+        sum = add_words(sum, bits_of_words(both_words(load_words(a + w), load_words(b + w))));
+    for (; w < words; w++)
+        rest += count_bits(a[w] & b[w]);
+    return sum_words(sum) + rest;
+}
+
+/* Cells of the levels from 1; those of y's level 0 hold the sums of x's levels until they are completed. */
+static void count_planes(const uint8_t *x, int64_t x_levels, const uint64_t *y_planes, int64_t words, int64_t y_levels,
+                         int64_t n, uint64_t *plane, int64_t *table) {
+    int64_t block_words = (n + 63) / 64;
+    for (int64_t i = 1; i < x_levels; i++) {
+        pack_level(x, n, i, plane);
+        table[i * y_levels] += count_common(plane, plane, block_words);
+        for (int64_t j = 1; j < y_levels; j++)
+            table[i * y_levels + j] += count_common(plane, y_planes + (j - 1) * words, block_words);
+    }
+}
+
+static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row_begin, int64_t row_end, void *scratch,
+                  void *tables) {
+    char *columns = scratch;
+    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_BLOCK * 2;
+    uint64_t *plane = (uint64_t *)(combined + COUNTS_BLOCK);
+    uint32_t(*private_tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(plane + COUNTS_BLOCK / 64 + 8);
+    const int64_t pitch = COUNTS_BLOCK * job->item, cell = 8;
+    for (int64_t row = row_begin; row < row_end; row += COUNTS_BLOCK) {
+        int64_t n = row_end - row < COUNTS_BLOCK ? row_end - row : COUNTS_BLOCK;
+        const char *y = job->y + row * job->y_item;
+        for (int64_t group = begin; group < end; group += COUNTS_GROUP) {
+            int64_t width = end - group < COUNTS_GROUP ? end - group : COUNTS_GROUP;
+            const char *source = job->x + row * job->row_stride + group * job->column_stride;
+            int direct = job->row_stride == job->item;
+            if (!direct)
+                gather_columns(source, job->item, job->row_stride, job->column_stride, n, width, columns, pitch);
+            for (int64_t c = 0; c < width; c++) {
+                const char *x = direct ? source + c * job->column_stride : columns + c * pitch;
+                char *table = (char *)tables + (group + c - begin) * job->table_stride * cell;
+                int64_t x_levels = job->levels[group + c];
+                int method = job->methods[group + c];
+                if (job->weights != NULL)
+                    weigh_cells(x, job->item, y, job->y_item, job->y_levels, n, job->weights + row, (double *)table);
+                else if (method == COUNTS_PLANES)
+                    count_planes((const uint8_t *)x, x_levels, job->y_planes + row / 64, job->words, job->y_levels, n, plane,
+                                 (int64_t *)table);
+                else if (method == COUNTS_WORDS)
+                    count_words((const uint8_t *)x, (const uint8_t *)y, x_levels, job->y_levels, n, combined, private_tables,
+                                (int64_t *)table);
+                else if (job->item == 1 && job->y_item == 1)
+                    count_cells(x, 1, y, 1, job->y_levels, n, (int64_t *)table);
+                else
+                    count_cells(x, job->item, y, job->y_item, job->y_levels, n, (int64_t *)table);
+            }
+        }
+    }
+}
+
+static void complete(int64_t *table, int64_t x_levels, int64_t y_levels, const int64_t *y_counts) {
+    for (int64_t j = 0; j < y_levels; j++)
+        table[j] = y_counts[j];
+    for (int64_t i = 1; i < x_levels; i++) {
+        for (int64_t j = 1; j < y_levels; j++) {
+            table[i * y_levels] -= table[i * y_levels + j];
+            table[j] -= table[i * y_levels + j];
+        }
+        table[0] -= table[i * y_levels];
+    }
+}
+
+/* ---- planes of whole columns ---- */
+
+static void pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
+                 void *scratch) {
+    uint8_t *contiguous = scratch;
+    for (int64_t row = 0; row < n; row += COUNTS_BLOCK) {
+        int64_t rows = n - row < COUNTS_BLOCK ? n - row : COUNTS_BLOCK;
+        const uint8_t *x = (const uint8_t *)codes + row * row_stride;
+        if (row_stride != 1) {
+            gather_columns((const char *)x, 1, row_stride, 0, rows, 1, (char *)contiguous, rows);
+            x = contiguous;
+        }
+        for (int64_t level = 1; level < levels; level++)
+            pack_level(x, rows, level, planes + (level - 1) * words + row / 64);
+    }
+}
+
+#define OVERLAP_TILE 4
+
+/* Four planes against four: every loaded vector meets four others. */
+#define DEFINE_OVERLAP(name, attribute, bits)                                                                      \
+    attribute static void name##_tile(const uint64_t *const *a, const uint64_t *const *b, int64_t begin, int64_t end, \
+                                      int64_t (*common)[OVERLAP_TILE]) {                                           \
+        vwords sums[OVERLAP_TILE][OVERLAP_TILE];                                                                   \
+        int64_t w = begin;                                                                                         \
+        for (int i = 0; i < OVERLAP_TILE; i++)                                                                     \
+            for (int j = 0; j < OVERLAP_TILE; j++)                                                                 \
+                sums[i][j] = no_words();                                                                           \
+        for (; w + VWORDS <= end; w += VWORDS) {                                                                   \
+            vwords y[OVERLAP_TILE];                                                                                \
+            for (int j = 0; j < OVERLAP_TILE; j++)                                                                 \
+                y[j] = load_words(b[j] + w);                                                                       \
+            for (int i = 0; i < OVERLAP_TILE; i++) {                                                               \
+                vwords x = load_words(a[i] + w);                                                                   \
+                for (int j = 0; j < OVERLAP_TILE; j++)                                                             \
+                    sums[i][j] = add_words(sums[i][j], bits(both_words(x, y[j])));                                 \
+            }                                                                                                      \
+        }                                                                                                          \
+        for (int i = 0; i < OVERLAP_TILE; i++)                                                                     \
+            for (int j = 0; j < OVERLAP_TILE; j++) {                                                               \
+                common[i][j] = sum_words(sums[i][j]);                                                              \
+                for (int64_t rest = w; rest < end; rest++)                                                         \
+                    common[i][j] += count_bits(a[i][rest] & b[j][rest]);                                           \
+            }                                                                                                      \
+    }
+
+DEFINE_OVERLAP(overlap_plain, , bits_of_words)
+
+typedef void overlap_tile(const uint64_t *const *, const uint64_t *const *, int64_t, int64_t, int64_t (*)[OVERLAP_TILE]);
+
+#if defined(VEC_AVX512) && defined(__GNUC__)
+#define VPOPCNT_ATTRIBUTE __attribute__((target("avx512vpopcntdq")))
+#define VPOPCNT(x) _mm512_popcnt_epi64(x)
+DEFINE_OVERLAP(overlap_vpopcnt, VPOPCNT_ATTRIBUTE, VPOPCNT)
+static overlap_tile *best_overlap(void) {
+    return __builtin_cpu_supports("avx512vpopcntdq") ? overlap_vpopcnt_tile : overlap_plain_tile;
+}
+#else
+static overlap_tile *best_overlap(void) { return overlap_plain_tile; }
+#endif
+
+static void overlap(const uint64_t *a, int64_t a_planes, const uint64_t *b, int64_t b_planes, int64_t words, int64_t begin,
+                    int64_t end, int64_t *common, int64_t stride) {
+    overlap_tile *tile = best_overlap();
+    for (int64_t i = 0; i < a_planes; i += OVERLAP_TILE) {
+        for (int64_t j = 0; j < b_planes; j += OVERLAP_TILE) {
+            const uint64_t *x[OVERLAP_TILE], *y[OVERLAP_TILE];
+            int64_t sums[OVERLAP_TILE][OVERLAP_TILE];
+            for (int k = 0; k < OVERLAP_TILE; k++) { /* at the ends planes are repeated and their counts dropped */
+                x[k] = a + (i + k < a_planes ? i + k : a_planes - 1) * words;
+                y[k] = b + (j + k < b_planes ? j + k : b_planes - 1) * words;
+            }
+            tile(x, y, begin, end, sums);
+            for (int64_t k = i; k < i + OVERLAP_TILE && k < a_planes; k++)
+                for (int64_t l = j; l < j + OVERLAP_TILE && l < b_planes; l++)
+                    common[k * stride + l] += sums[k - i][l - j];
+        }
+    }
+}
+
+/* ---- what tables say ---- */
+
+INLINE vd load_counts(const double *counts, int64_t i, int64_t n, double filling) {
+    return i + VL <= n ? vload(counts + i) : vpad(vload_part(counts + i, n - i), n - i, filling);
+}
+
+INLINE double add_lanes(vd sum) {
+    double total = 0;
+    for (int i = 0; i < VL; i++)
+        total += vlane(sum, i);
+    return total;
+}
+
+/* Sum of counts, exact as long as it fits. */
+INLINE double total_of(const double *counts, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += counts[i];
+    return sum;
+}
+
+/* part ln(whole/part), for part = whole - rest: never negative, and with all digits where little is left. */
+INLINE vd surprise(vd part, vd whole) {
+    return part * vlog_ratio_value(vlog_ratio(whole, part, whole - part, PRECISE));
+}
+
+static double entropy_of(const double *counts, int64_t n, double total) {
+    vd sum = vset(0);
+    for (int64_t i = 0; i < n; i += VL) {
+        vd c = load_counts(counts, i, n, total); /* whose logarithm is 0 */
+        vm some = vlt(vset(0), c);
+        sum += vselect(some, surprise(vselect(some, c, vset(total)), vset(total)), vset(0));
+    }
+    return total > 0 ? add_lanes(sum) / total : 0;
+}
+
+static double entropy(const double *counts, int64_t n) { return entropy_of(counts, n, total_of(counts, n)); }
+
+/* Sums that come out the same in either order of x and y: exact up to the last digit of the total. */
+struct exact_sum {
+    vd high, low;
+};
+
+INLINE void add_exactly(struct exact_sum *sum, vd term) {
+    vd lost;
+    sum->high = vtwo_sum(sum->high, term, &lost);
+    sum->low += lost;
+}
+
+INLINE double exact_total(const struct exact_sum *sum) {
+    double high = 0, low = 0;
+    for (int i = 0; i < VL; i++) {
+        double term = vlane(sum->high, i), next = high + term, from = next - high;
+        low += (high - (next - from)) + (term - from) + vlane(sum->low, i);
+        high = next;
+    }
+    return high + low;
+}
+
+static void statistics(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
+                       int64_t x_levels, const double *y_counts, int64_t y_levels, double *result) {
+    const struct exact_sum nothing = {vset(0), vset(0)};
+    struct exact_sum joint = nothing, x_given_y = nothing, y_given_x = nothing, shared = nothing, expected = nothing;
+    const double total = total_of(x_counts, x_levels);
+    int64_t x_used = 0, y_used = 0;
+    for (int64_t i = 0; i < x_levels; i++)
+        x_used += x_counts[i] > 0;
+    for (int64_t i = 0; i < y_levels; i++)
+        y_used += y_counts[i] > 0;
+    result[COUNTS_H_X] = entropy_of(x_counts, x_levels, total);
+    result[COUNTS_H_Y] = entropy_of(y_counts, y_levels, total);
+    for (int64_t i = 0; i < n; i += VL) {
+        vd cell = load_counts(cells, i, n, 0), row = load_counts(rows, i, n, 1), column = load_counts(columns, i, n, 1);
+        vm some = vlt(vset(0), cell);
+        vd c = vselect(some, cell, vset(1));
+        add_exactly(&joint, vselect(some, surprise(c, vset(total)), vset(0)));
+        add_exactly(&x_given_y, vselect(some, surprise(c, column), vset(0)));
+        add_exactly(&y_given_x, vselect(some, surprise(c, row), vset(0)));
+        /* c total against row column: both products exact, so that independence is seen as such */
+        vd observed = c * vset(total), independent = row * column;
+        vd lost = vproduct_error(row, column, independent);
+        vd difference = (observed - independent) + (vproduct_error(c, vset(total), observed) - lost);
+        add_exactly(&shared, vselect(some, vkl_term(observed, independent, difference, PRECISE), vset(0)));
+        add_exactly(&expected, vselect(some, independent, vset(0)));
+        add_exactly(&expected, vselect(some, lost, vset(0)));
+    }
+    result[COUNTS_H_XY] = exact_total(&joint) / total;
+    result[COUNTS_H_X_GIVEN_Y] = exact_total(&x_given_y) / total;
+    result[COUNTS_H_Y_GIVEN_X] = exact_total(&y_given_x) / total;
+    /* an empty cell counts with what was expected in it: total^2 less all that was expected elsewhere */
+    double missing = 0;
+    if (n < x_used * y_used) {
+        double square = total * total, lost = vlane(vproduct_error(vset(total), vset(total), vset(square)), 0);
+        add_exactly(&expected, vset(-square / VL));
+        add_exactly(&expected, vset(-lost / VL));
+        missing = -exact_total(&expected);
+        missing = missing > 0 ? missing : 0;
+    }
+    double mi = (exact_total(&shared) + missing) / total / total;
+    /* one variable decides the other: nothing is left to round */
+    if (n == x_used)
+        mi = result[COUNTS_H_Y];
+    if (n == y_used)
+        mi = n == x_used && result[COUNTS_H_Y] < result[COUNTS_H_X] ? mi : result[COUNTS_H_X];
+    result[COUNTS_MI] = mi;
+}
+
+/* ---- codes ---- */
+
+static int64_t largest(const char *codes, int64_t item, int64_t stride, int64_t n) {
+    int64_t top = 0;
+    if (item == 1 && stride == 1) {
+        uint8_t most = 0;
+        for (int64_t i = 0; i < n; i++)
+            most = (uint8_t)codes[i] > most ? (uint8_t)codes[i] : most;
+        return most;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        int64_t code = code_at(codes + i * stride, item, 0);
+        top = code > top ? code : top;
+    }
+    return top;
+}
+
+/* Contiguous integers of one type less `base`; what does not fit is seen from the extremes. */
+#define NARROW(type)                                                          \
+    {                                                                         \
+        type low, high, value;                                                \
+        memcpy(&low, values, sizeof(type));                                   \
+        high = low;                                                           \
+        for (int64_t i = 0; i < n; i++) {                                     \
+            memcpy(&value, values + i * (int64_t)sizeof(type), sizeof(type)); \
+            low = value < low ? value : low;                                  \
+            high = value > high ? value : high;                               \
+            codes[i] = (uint8_t)((uint64_t)value - (uint64_t)base);           \
+        }                                                                     \
+        *lowest = (int64_t)low;                                               \
+        *highest = (int64_t)high;                                             \
+        break;                                                                \
+    }
+
+static void narrow(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
+                   int64_t *highest) {
+    switch (item) {
+        case 8: NARROW(int64_t)
+        case 4: NARROW(int32_t)
+        case 2: NARROW(int16_t)
+        default: NARROW(int8_t)
+    }
+}
+
+#define JOIN(a, b) a##b
+#define TABLE_NAME(variant) JOIN(counts_, variant)
+#define QUOTE(text) #text
+#define QUOTED(text) QUOTE(text)
+
+const counts_table TABLE_NAME(VARIANT) = {
+    .isa = QUOTED(VARIANT),
+    .count = count,
+    .complete = complete,
+    .pack = pack,
+    .overlap = overlap,
+    .statistics = statistics,
+    .entropy = entropy,
+    .largest = largest,
+    .narrow = narrow,
+};

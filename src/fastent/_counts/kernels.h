@@ -1,0 +1,68 @@
+/* The counting engine's contract between Cython and C. Codes are small integers, uint8 or uint16; everything is validated
+ * above, and nothing here can fail or allocate.
+ */
+#ifndef FASTENT_COUNTS_KERNELS_H
+#define FASTENT_COUNTS_KERNELS_H
+
+#include <stdint.h>
+
+/* How the cells of two columns are counted; all give the same integers. */
+enum counts_method {
+    COUNTS_CELLS,  /* one cell of the table per sample: any codes, any weights */
+    COUNTS_WORDS,  /* both codes as one byte, eight samples to a word and four private tables: at most 256 cells of uint8 */
+    COUNTS_PLANES, /* a bit per sample and level, then population counts: few levels of uint8 */
+    COUNTS_METHODS
+};
+
+/* Columns of codes against one target. Strides in bytes. */
+typedef struct {
+    const char *x;
+    int64_t item, row_stride, column_stride; /* item: bytes of a code, 1 or 2 */
+    const int64_t *levels;   /* of each column */
+    const char *y;           /* contiguous codes of the target */
+    int64_t y_item, y_levels;
+    const uint64_t *y_planes; /* for COUNTS_PLANES: of its levels 1, 2, ... */
+    int64_t words;            /* of 64 samples in a plane */
+    const double *weights;    /* of the samples, or NULL */
+    int64_t table_stride;     /* cells between the tables of two columns */
+    const int32_t *methods;   /* of each column */
+} counts_job;
+
+#define COUNTS_BLOCK 2048 /* samples that are counted at a time: a multiple of 64 */
+#define COUNTS_GROUP 16   /* columns that are made contiguous at a time */
+#define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_BLOCK * 2 + COUNTS_BLOCK + 4 * 256 * 4 + COUNTS_BLOCK / 8 + 1024)
+
+/* What can be known of two variables from their table, in nats. */
+enum counts_statistic {
+    COUNTS_H_X, COUNTS_H_Y, COUNTS_H_XY, COUNTS_MI,
+    COUNTS_H_X_GIVEN_Y, COUNTS_H_Y_GIVEN_X,
+    COUNTS_STATISTICS
+};
+
+typedef struct {
+    const char *isa;
+    /* Adds the samples [row_begin, row_end) of the columns [begin, end) to their tables: int64 counts, or doubles where
+     * there are weights. row_begin is a multiple of 64. By planes, the cells of level 0 are left to complete(). */
+    void (*count)(const counts_job *job, int64_t begin, int64_t end, int64_t row_begin, int64_t row_end, void *scratch,
+                  void *tables);
+    /* The cells of level 0 from the others and the counts of y, once all samples are in. */
+    void (*complete)(int64_t *table, int64_t x_levels, int64_t y_levels, const int64_t *y_counts);
+    /* The planes of levels 1, 2, ... of one column, each `words` long. */
+    void (*pack)(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
+                 void *scratch);
+    /* common[i * stride + j] += samples in both planes i of a and j of b, over words [begin, end). */
+    void (*overlap)(const uint64_t *a, int64_t a_planes, const uint64_t *b, int64_t b_planes, int64_t words, int64_t begin,
+                    int64_t end, int64_t *common, int64_t stride);
+    /* Statistics of a table whose cells are given as its positive entries (cell, sum of its row, sum of its column), and
+     * of its margins. Exchanging x and y exchanges the results, to the bit. */
+    void (*statistics)(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
+                       int64_t x_levels, const double *y_counts, int64_t y_levels, double *result);
+    /* -sum c/S ln(c/S) of one row of counts. */
+    double (*entropy)(const double *counts, int64_t n);
+    int64_t (*largest)(const char *codes, int64_t item, int64_t stride, int64_t n);
+    /* Signed integers less `base` as uint8, n > 0 of them, and the smallest and the largest, which may not fit. */
+    void (*narrow)(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
+                   int64_t *highest);
+} counts_table;
+
+#endif

@@ -1,0 +1,497 @@
+"""Estimators of Shannon entropy from rows of counts, in nats.
+
+A row is reduced to its spectrum: its distinct counts in increasing order, and in how many bins each occurs. Every
+estimator is a sum over the spectrum, so results do not depend on the order of the bins nor on the other rows of a
+batch, bit for bit. Where an estimator has the form plug-in + bias correction, the terms are written as
+n (ln(N/n) + correction(n)) with the correction in closed form: no difference of large logarithms is ever taken.
+
+In the formulas n are the counts of the k bins, N is their sum, psi the digamma function, and sums run over the bins.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+
+_CELLS = 2**18  # counts in one block of rows: its temporaries are a few megabytes
+_SERIES_FROM = 16  # asymptotic series with the seven Bernoulli numbers below are exact to the last digit from here on
+_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)  # B_2, B_4, ..., B_14
+
+
+class _Spectrum(NamedTuple):
+    """The distinct counts of each row, one row after the other; each row has at least one."""
+
+    n: Values  # distinct counts, increasing within a row
+    bins: Values  # in how many bins of the row each occurs
+    lengths: NDArray[np.intp]  # how many distinct counts each row has
+    starts: NDArray[np.intp]  # where each row starts
+    N: Values  # total of each row
+    k: int
+
+    def spread(self, per_row: Values) -> Values:
+        """Repeat the value of each row for each of its distinct counts, along the last axis."""
+        return np.repeat(per_row, self.lengths, axis=-1)
+
+    def sum(self, terms: Values) -> Values:
+        """Sum over the bins of each row, along the last axis, in an order that depends on nothing but the row."""
+        total: Values = np.add.reduceat(self.bins * terms, self.starts, axis=-1)
+        return total
+
+    def keep(self, rows: NDArray[np.bool_]) -> _Spectrum:
+        """Only these rows; at least one."""
+        kept = np.repeat(rows, self.lengths)
+        lengths = self.lengths[rows]
+        return _Spectrum(
+            self.n[kept], self.bins[kept], lengths, np.cumsum(lengths) - lengths, self.N[rows], self.k
+        )  # fmt: skip
+
+
+def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
+    """Spectrum of rows with positive totals; empty bins enter as a distinct count 0, or not at all."""
+    m, k = rows.shape
+    counts = np.sort(rows, axis=1)
+    first = np.ones((m, k), bool)
+    first[:, 1:] = counts[:, 1:] != counts[:, :-1]
+    if not zeros:
+        first &= counts > 0
+    lengths = np.count_nonzero(first, axis=1).astype(np.intp)
+    where = np.flatnonzero(first)
+    end_of_row = (where // k + 1) * k
+    bins = (np.minimum(np.append(where[1:], m * k), end_of_row) - where).astype(np.float64)
+    n = counts.ravel()[where]
+    starts = np.cumsum(lengths) - lengths
+    return _Spectrum(n, bins, lengths, starts, np.add.reduceat(bins * n, starts), k)
+
+
+# ---- functions of one count: tables where counts are small, asymptotic series elsewhere -----------------------------
+
+
+def _polynomial(x: Values, coefficients: tuple[float, ...]) -> Values:
+    """c_0 + c_1 x + c_2 x^2 + ..."""
+    value = np.full_like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        value = value * x + c
+    return value
+
+
+def _look_up(n: Values, table: Values, series: Values) -> Values:
+    return np.where(n < len(table), table[np.minimum(n, len(table) - 1).astype(np.intp)], series)
+
+
+_DIGAMMA = tuple(b / (2 * j) for j, b in enumerate(_BERNOULLI, 1))
+_DIGAMMA_HALF = tuple(-(1 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_DIGAMMA, 1))
+_STIRLING = tuple(b / (2 * j * (2 * j - 1)) for j, b in enumerate(_BERNOULLI, 1))
+_JACKKNIFE = tuple(1 / (j * (j + 1)) for j in range(1, 64))
+
+# psi(n) = -gamma + 1 + 1/2 + ... + 1/(n-1);  psi(m + 1/2) = -gamma - 2 ln 2 + 2 (1 + 1/3 + ... + 1/(2m-1))
+_DIGAMMA_BIAS = np.array(
+    [math.nan] + [math.fsum([math.log(n), np.euler_gamma, *(-1 / j for j in range(1, n))])
+                  for n in range(1, _SERIES_FROM)]
+)  # fmt: skip
+_GRASSBERGER_BIAS = np.array(
+    [math.nan] + [math.fsum([math.log(n), math.log(2), np.euler_gamma, *(-2 / j for j in range(1, n, 2))])
+                  for n in range(1, 2 * _SERIES_FROM)]
+)  # fmt: skip
+_JACKKNIFE_BIAS = np.array(
+    [math.nan, 1.0] + [math.fsum(c / float(n)**j for j, c in enumerate(_JACKKNIFE, 1))
+                       for n in range(2, _SERIES_FROM)]
+)  # fmt: skip
+
+
+def _digamma_series(x: Values) -> Values:
+    """ln x - psi(x) = 1/(2x) + B_2/(2 x^2) + B_4/(4 x^4) + ..., for x >= 16."""
+    x = 1 / x
+    return x / 2 + x * x * _polynomial(x * x, _DIGAMMA)
+
+
+def _digamma_bias(n: Values) -> Values:
+    """ln n - psi(n) of positive integers; positive and falling."""
+    return _look_up(n, _DIGAMMA_BIAS, _digamma_series(n))
+
+
+def _grassberger_bias(n: Values) -> Values:
+    """ln n - G(n) of positive integers; G(n) = psi(n) + (-1)^n (psi((n+1)/2) - psi(n/2))/2 = ln 2 + psi(n//2 + 1/2)."""
+    m = np.maximum(n // 2, 1)
+    squared = 1 / m**2
+    return _look_up(n, _GRASSBERGER_BIAS, np.log1p(n % 2 / (2 * m)) + squared * _polynomial(squared, _DIGAMMA_HALF))
+
+
+def _jackknife_bias(n: Values) -> Values:
+    """1 - (n-1) ln(n/(n-1)) = 1/(2n) + 1/(6 n^2) + 1/(12 n^3) + ... of positive integers; positive and falling."""
+    return _look_up(n, _JACKKNIFE_BIAS, _polynomial(1 / n, _JACKKNIFE[:14]) / n)
+
+
+# ---- estimators that see only the occupied bins ---------------------------------------------------------------------
+
+
+def _corrected(s: _Spectrum, correction: Values | float) -> Values:
+    """sum n/N (ln(N/n) + correction). ln(N/n) is log1p((N-n)/n): all its digits are right also where n is nearly N."""
+    return s.sum(s.n * (np.log1p((s.spread(s.N) - s.n) / s.n) + correction)) / s.N
+
+
+def _plugin(s: _Spectrum) -> Values:
+    """Entropy of the observed frequencies, sum n/N ln(N/n). Shannon 1948."""
+    return _corrected(s, 0.0)
+
+
+def _miller_madow(s: _Spectrum) -> Values:
+    """Plug-in + (occupied bins - 1) / (2N). Miller 1955."""
+    return _plugin(s) + (s.sum(np.ones_like(s.n)) - 1) / (2 * s.N)
+
+
+def _chao_shen(s: _Spectrum) -> Values:
+    """-sum p ln p / (1 - (1-p)^N), p = C n/N, coverage C = 1 - (bins with n = 1)/N. Chao & Shen 2003.
+
+    If all observations are alone in their bins, one fewer is counted, as in the R package entropy: C is never 0.
+    """
+    single = s.sum((s.n == 1).astype(np.float64))
+    single = s.spread(np.where(single == s.N, single - 1, single))
+    N = s.spread(s.N)
+    p = (N - single) / N * (s.n / N)
+    with np.errstate(divide="ignore"):  # p = 1 is surely seen
+        seen = -np.expm1(N * np.log1p(-p))
+    return s.sum(p * np.log1p(((N - s.n) * N + single * s.n) / ((N - single) * s.n)) / seen)
+
+
+def _grassberger_1988(s: _Spectrum) -> Values:
+    """sum n/N (ln N - psi(n) - (-1)^n / (n+1)). Grassberger 1988."""
+    return _corrected(s, _digamma_bias(s.n) - (1 - 2 * (s.n % 2)) / (s.n + 1))
+
+
+def _grassberger_2003(s: _Spectrum) -> Values:
+    """ln N - sum n/N G(n), G(n) = psi(n) + (-1)^n (psi((n+1)/2) - psi(n/2)) / 2. Grassberger 2003."""
+    return _corrected(s, _grassberger_bias(s.n))
+
+
+def _zhang(s: _Spectrum) -> Values:
+    """sum n/N sum_{v=1}^{N-n} (1/v) prod_{j<v} (1 - (n-1)/(N-1-j)) = psi(N) - sum n/N psi(n). Zhang 2012.
+
+    The identity, which turns the inner sum of N-n terms into two harmonic numbers, is in Schuermann 2015.
+    """
+    return _corrected(s, _digamma_bias(s.n) - s.spread(_digamma_bias(s.N)))
+
+
+def _jackknife(s: _Spectrum) -> Values:
+    """N H - (N-1)/N sum n H', H' the plug-in without one of the n observations. Zahl 1977; Burnham & Overton 1978.
+
+    Equal to sum n/N (D(N) - D(n)), D(n) = n ln n - (n-1) ln(n-1) = ln n + 1 - bias(n). Without its only observation
+    a row is empty: nan for N = 1.
+    """
+    value = _corrected(s, _jackknife_bias(s.n) - s.spread(_jackknife_bias(s.N)))
+    return np.where(s.N == 1, np.nan, value)
+
+
+# ---- estimators that see all bins -----------------------------------------------------------------------------------
+
+
+def _entropy_of_shares(s: _Spectrum, share: Values, rest: Values, total: Values) -> Values:
+    """-sum p ln p of p = share/total; rest is total - share, given because the difference would lose digits."""
+    return s.sum(share * np.log1p(rest / np.where(share > 0, share, 1.0))) / total
+
+
+def _shrinkage(s: _Spectrum) -> Values:
+    """Plug-in of lambda/k + (1-lambda) n/N, lambda = (1 - sum p^2) / ((N-1) sum (p - 1/k)^2). Hausser & Strimmer 2009.
+
+    lambda is at most 1, and 1 where it is 0/0: for equal counts, and for N = 1.
+    """
+    N = s.spread(s.N)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        intensity = s.k**2 * s.sum(s.n * (N - s.n)) / ((s.N - 1) * s.sum((s.k * s.n - N) ** 2))
+    weight = s.spread(np.where(intensity < 1, intensity, 1.0))
+    share = weight * N / s.k + (1 - weight) * s.n
+    rest = weight * N * ((s.k - 1) / s.k) + (1 - weight) * (N - s.n)
+    return _entropy_of_shares(s, share, rest, s.N)
+
+
+def _posterior_mean(s: _Spectrum, pseudo: Values) -> Values:
+    """Plug-in of (n + a) / (N + k a), the posterior mean under a symmetric Dirichlet prior with parameter a."""
+    a = s.spread(pseudo)
+    return _entropy_of_shares(s, s.n + a, s.spread(s.N) - s.n + (s.k - 1) * a, s.N + s.k * pseudo)
+
+
+def _jeffreys(s: _Spectrum) -> Values:
+    """Posterior mean with a = 1/2. Krichevsky & Trofimov 1981."""
+    return _posterior_mean(s, np.full_like(s.N, 0.5))
+
+
+def _laplace(s: _Spectrum) -> Values:
+    """Posterior mean with a = 1. Holste et al. 1998."""
+    return _posterior_mean(s, np.ones_like(s.N))
+
+
+def _perks(s: _Spectrum) -> Values:
+    """Posterior mean with a = 1/k. Perks 1947; Schuermann & Grassberger 1996."""
+    return _posterior_mean(s, np.full_like(s.N, 1 / s.k))
+
+
+def _minimax(s: _Spectrum) -> Values:
+    """Posterior mean with a = sqrt(N)/k. Trybula 1958."""
+    return _posterior_mean(s, np.sqrt(s.N) / s.k)
+
+
+# ---- Nemenman, Shafee & Bialek --------------------------------------------------------------------------------------
+
+_INTERVALS = 32  # of one grid; no array is longer than this times the distinct counts of a block
+_MOST_INTERVALS = 2**12
+_ZOOMS = 4  # each shrinks the bracket up to 16-fold, from about 100 to less than the width of any posterior
+_NEGLIGIBLE = 50.0  # exp(-50) of the largest weight is far below one ulp of the integral
+
+
+def _special_functions() -> Any:
+    try:
+        return importlib.import_module("scipy.special")
+    except ImportError:
+        raise ImportError(
+            "entropy_of_counts: estimator 'nsb' needs SciPy, which is not installed; run: pip install fastent[scipy]"
+        ) from None
+
+
+def _nsb(s: _Spectrum) -> Values:
+    """Posterior mean of H under a mixture of Dirichlet priors that is flat in their mean entropy. NSB 2002.
+
+    H = int w(b) E[H | n, b] db / int w(b) db with
+    w(b) = d/db (psi(kb+1) - psi(b+1)) * Gamma(kb)/Gamma(N+kb) * prod Gamma(n+b)/Gamma(b).
+
+    In t = ln b the integrand is analytic for abs(Im t) < pi and falls at least as exp(-abs(t)), so the trapezoidal rule
+    converges geometrically: halving the step squares the error. A grid zooms in on where w is not negligible, then
+    the step is halved until the change is below 1e-9 of H and 1e-6 of the integral of w (H hardly depends on b if N is
+    large), which leaves the last digits. Rows do not see each other.
+    """
+    special = _special_functions()
+    if s.k == 1:
+        return np.zeros_like(s.N)
+    grid = (np.arange(_INTERVALS + 1) / _INTERVALS)[:, None]
+    low = -45.0 - math.log(s.k) - np.log1p(np.log(s.N))
+    high = 45.0 + 2 * np.log(s.N)
+    for _ in range(_ZOOMS):
+        t = low + (high - low) * grid
+        weight = _nsb_log_weight(s, np.exp(t), special)
+        top = weight.max(axis=0)
+        near = weight > top - _NEGLIGIBLE
+        left = np.maximum(near.argmax(axis=0) - 1, 0)
+        right = np.minimum(_INTERVALS + 1 - near[::-1].argmax(axis=0), _INTERVALS)
+        low, high = (np.take_along_axis(t, edge[None], axis=0)[0] for edge in (left, right))
+
+    result = np.full_like(s.N, np.nan)
+    rows = np.arange(len(s.N))
+    mass, moment, last, last_now = (np.full_like(s.N, start) for start in (0.0, 0.0, np.nan, np.nan))
+    intervals, points = _INTERVALS, grid
+    while True:
+        for chunk in np.array_split(points, intervals // _INTERVALS):
+            b = np.exp(low + (high - low) * chunk)
+            weight = np.exp(_nsb_log_weight(s, b, special) - top)
+            mass = mass + _sum_nodes(weight)
+            moment = moment + _sum_nodes(weight * _nsb_mean(s, b, special))
+        integral, now = mass / intervals, moment / mass
+        result[rows] = now
+        rough = ~((np.abs(now - last_now) <= 1e-9 * now) & (np.abs(integral - last) <= 1e-6 * integral))
+        if not rough.any() or intervals == _MOST_INTERVALS:
+            return result
+        s, rows, last, last_now = s.keep(rough), rows[rough], integral[rough], now[rough]
+        low, high, top, mass, moment = (state[rough] for state in (low, high, top, mass, moment))
+        points = ((np.arange(intervals) + 0.5) / intervals)[:, None]
+        intervals *= 2
+
+
+def _sum_nodes(terms: Values) -> Values:
+    """Sum of the nodes of each row, in the same order for one row as for many."""
+    total: Values = np.ascontiguousarray(terms.T).sum(axis=1)
+    return total
+
+
+def _nsb_log_weight(s: _Spectrum, b: Values, special: Any) -> Values:
+    """ln(b w(b)) up to a constant of the row; b has a node in each row and a row of the batch in each column.
+
+    Stirling's formula, with its remainder, is put in for every gamma function: differences of gammaln would be noise.
+    """
+    bs, total = s.spread(b), s.k * b
+    terms = _stirling(s.n + bs, special) - s.spread(_stirling(b, special)) - 0.5 * np.log1p(s.n / bs)
+    of_total = _stirling(total + s.N, special) - _stirling(total, special) - 0.5 * np.log1p(s.N / total)
+    return s.sum(terms) - of_total + _nsb_gap(s, b) + _nsb_log_prior(b, s.k, special)
+
+
+def _nsb_gap(s: _Spectrum, b: Values) -> Values:
+    """gap(b) - gap(0), gap(b) = sum y ln(y/m) - (y - m), Stirling's leading terms; m = N/k + b, y = n + b.
+
+    Near 0 and for large b in two orders. Where the counts are far from uniform, gap(b) is about N for all b that matter
+    and its differences would be noise: they are summed as n ln(1 + b/n) - m_0 ln(1 + b/m_0) + b ln(y/m), m_0 = N/k.
+    For large b, which matters only where the counts are close to uniform, both gaps are small but those terms are not.
+    """
+    mean = s.N / s.k
+    off = s.n - s.spread(mean)
+    bs, ms = s.spread(b), s.spread(mean + b)
+    y = s.n + bs
+    z = off / ms
+    log_ratio = np.where(z > -0.5, np.log1p(np.maximum(z, -0.5)), np.log(y / ms))
+    positive = np.where(s.n > 0, s.n, 1.0)
+    near = s.sum(s.n * np.log1p(bs / positive) - s.spread(mean * np.log1p(b / mean)) + bs * log_ratio)
+    far = s.sum(y * log_ratio - off) - s.sum(s.n * np.log(positive / s.spread(mean)) - off)
+    return np.where(b < s.sum(np.abs(off)) / s.k, near, far)
+
+
+def _nsb_log_prior(b: Values, k: int, special: Any) -> Values:
+    """ln(b d/db (psi(kb+1) - psi(b+1))); for large b from the series of psi', whose leading terms cancel."""
+    inverse = 1 / np.maximum(b, _SERIES_FROM)
+    series = (1 - 1 / k) / 2 - inverse * _polynomial(
+        inverse * inverse, tuple(c * (1 - float(k) ** (-2 * j)) for j, c in enumerate(_BERNOULLI, 1))
+    )
+    small = np.minimum(b, _SERIES_FROM)
+    slope = k * special.zeta(2, k * small + 1) - special.zeta(2, small + 1)  # zeta(2, x) is psi'(x)
+    return np.where(b < _SERIES_FROM, np.log(slope) + np.log(b), np.log(series) - np.log(b))
+
+
+def _nsb_mean(s: _Spectrum, b: Values, special: Any) -> Values:
+    """E[H | n, b] = psi(A+1) - sum y/A psi(y+1) = sum y/A (ln(A/y) + excess(A) - excess(y)), y = n + b, A = N + kb."""
+    bs = s.spread(b)
+    y = s.n + bs
+    total = s.N + s.k * b
+    rest = s.spread(s.N) - s.n + (s.k - 1) * bs
+    excess = s.spread(_digamma_excess(total, special)) - _digamma_excess(y, special)
+    return s.sum(y * (np.log1p(rest / y) + excess)) / total
+
+
+def _stirling(x: Values, special: Any) -> Values:
+    """ln Gamma(x) - ((x - 1/2) ln x - x + ln(2 pi)/2), for x > 0."""
+    inverse = 1 / np.maximum(x, _SERIES_FROM)
+    value = inverse * _polynomial(inverse * inverse, _STIRLING)
+    small = x < _SERIES_FROM
+    few = x[small]
+    value[small] = special.gammaln(few) - (few - 0.5) * np.log(few) + few - 0.5 * math.log(2 * math.pi)
+    return value
+
+
+def _digamma_excess(x: Values, special: Any) -> Values:
+    """psi(x+1) - ln x, for x > 0."""
+    large = np.maximum(x, _SERIES_FROM)
+    value = 1 / large - _digamma_series(large)
+    small = x < _SERIES_FROM
+    few = x[small]
+    value[small] = special.digamma(few + 1) - np.log(few)
+    return value
+
+
+# ---- the one entrance -----------------------------------------------------------------------------------------------
+
+
+class _Estimator(NamedTuple):
+    function: Callable[[_Spectrum], Values]
+    sees_zeros: bool = False
+    cells: int = _CELLS
+
+
+_ESTIMATORS = {
+    "plugin": _Estimator(_plugin),
+    "miller-madow": _Estimator(_miller_madow),
+    "shrinkage": _Estimator(_shrinkage, sees_zeros=True),
+    "jeffreys": _Estimator(_jeffreys, sees_zeros=True),
+    "laplace": _Estimator(_laplace, sees_zeros=True),
+    "perks": _Estimator(_perks, sees_zeros=True),
+    "minimax": _Estimator(_minimax, sees_zeros=True),
+    "chao-shen": _Estimator(_chao_shen),
+    "grassberger-1988": _Estimator(_grassberger_1988),
+    "grassberger-2003": _Estimator(_grassberger_2003),
+    "zhang": _Estimator(_zhang),
+    "jackknife": _Estimator(_jackknife),
+    "nsb": _Estimator(_nsb, sees_zeros=True, cells=_CELLS // _INTERVALS),
+}
+
+ESTIMATORS: tuple[str, ...] = tuple(_ESTIMATORS)
+
+
+def entropy_of_counts(counts: NDArray[Any], estimator: str) -> Values:
+    """Estimate the entropy, in nats, of the distribution that each row of counts was drawn from.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., k)
+        How often each of k bins was observed: integers, booleans, or floats that are whole numbers. Exact up to totals
+        of 2**53; beyond, counts enter rounded to float64.
+    estimator : str
+        One of ESTIMATORS.
+
+    Returns
+    -------
+    ndarray of float64, shape (...,)
+        nan for a row without observations.
+
+    Raises
+    ------
+    TypeError
+        If `counts` are not real numbers.
+    ValueError
+        If `counts` has no dimension or holds a negative or fractional number, nan or infinity; if `estimator` is not
+        known.
+    ImportError
+        If `estimator` is "nsb" and SciPy is not installed.
+
+    Notes
+    -----
+    What each estimator is and where it comes from stands at its function above. Its special values:
+
+    ================  ============  =========================  ================================================
+    estimator         empty bins    one occupied bin           one observation (N = 1)
+    ================  ============  =========================  ================================================
+    plugin            do not count  0                          0
+    miller-madow      do not count  0                          0
+    shrinkage         count         0; ln k for N = 1          ln k: shrunk all the way
+    jeffreys          count         0 if k = 1, otherwise > 0  the general formula
+    laplace           count         0 if k = 1, otherwise > 0  the general formula
+    perks             count         0 if k = 1, otherwise > 0  the general formula
+    minimax           count         0 if k = 1, otherwise > 0  the general formula, here equal to perks
+    chao-shen         do not count  0                          0
+    grassberger-1988  do not count  ln N - psi(N) -            gamma + 1/2
+                                    (-1)^N/(N+1), may be < 0
+    grassberger-2003  do not count  ln N - G(N), may be < 0    gamma + ln 2
+    zhang             do not count  0                          0
+    jackknife         do not count  0; nan for N = 1           nan: without it there is no observation
+    nsb               count         0 if k = 1, otherwise > 0  the general formula
+    ================  ============  =========================  ================================================
+
+    The literature also has the alternating term of grassberger-1988 as (-1)^n / (n (n+1)); this is the form of the
+    common implementations.
+    """
+    if estimator not in _ESTIMATORS:
+        raise ValueError(f"entropy_of_counts: estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
+    function, sees_zeros, cells = _ESTIMATORS[estimator]
+    counts = np.asarray(counts)
+    if counts.dtype.kind not in "biuf":
+        raise TypeError(f"entropy_of_counts: counts must hold whole numbers, got dtype {counts.dtype}")
+    if counts.ndim == 0:
+        raise ValueError(f"entropy_of_counts: counts must have at least one dimension, got the number {counts[()]}")
+    *batch, k = counts.shape
+    rows = counts.reshape(math.prod(batch), k)
+    height = max(1, cells // max(k, 1))
+    blocks = [slice(start, start + height) for start in range(0, len(rows), height)]
+    for block in blocks:
+        _check_counts(rows[block], block.start, tuple(batch))
+    result = np.full(len(rows), np.nan)
+    for block in blocks:
+        numbers = rows[block].astype(np.float64)
+        filled = numbers.any(axis=1)
+        if filled.any():
+            result[block][filled] = function(_spectrum(numbers[filled], sees_zeros))
+    return result.reshape(batch)
+
+
+def _check_counts(rows: NDArray[Any], start: int, batch: tuple[int, ...]) -> None:
+    """Refuse what is not a count; `start` is the number of the first row in the flattened batch."""
+    if rows.dtype.kind in "bu":
+        return
+    bad = rows < 0
+    if rows.dtype.kind == "f":
+        bad |= ~np.isfinite(rows) | (rows != np.floor(rows))
+    if bad.any():
+        i, j = (int(place) for place in np.argwhere(bad)[0])
+        place = tuple(int(x) for x in np.unravel_index(start + i, batch))
+        row = f"row {place[0] if len(place) == 1 else place}" if place else "row 0"
+        raise ValueError(
+            f"entropy_of_counts: counts must be whole numbers from 0 on, got {rows[i, j]} in {row}, bin {j}; "
+            "pass how often each bin was observed, not probabilities or weights"
+        )

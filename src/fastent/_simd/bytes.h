@@ -1,0 +1,116 @@
+/* Bytes and bits: the few operations of counting that differ between instruction sets. */
+#ifndef FASTENT_BYTES_H
+#define FASTENT_BYTES_H
+
+#include "vec.h"
+
+#if !defined(VEC_SCALAR) && defined(__SSE2__)
+#include <emmintrin.h>
+#define BYTES_SSE2 1
+#endif
+
+INLINE int64_t count_bits(uint64_t word) {
+#if defined(__GNUC__) || defined(__clang__)
+    return __builtin_popcountll(word);
+#else
+    word -= (word >> 1) & UINT64_C(0x5555555555555555);
+    word = (word & UINT64_C(0x3333333333333333)) + ((word >> 2) & UINT64_C(0x3333333333333333));
+    return (int64_t)((((word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f)) * UINT64_C(0x0101010101010101)) >> 56);
+#endif
+}
+
+/* A bit for each of 64 bytes that equals `level`, the first byte's lowest. */
+INLINE uint64_t equal_bytes(const uint8_t *bytes, uint8_t level) {
+#if defined(VEC_AVX512)
+    return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512(bytes), _mm512_set1_epi8((char)level));
+#elif defined(VEC_AVX2)
+    __m256i wanted = _mm256_set1_epi8((char)level);
+    __m256i lower = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)bytes), wanted);
+    __m256i upper = _mm256_cmpeq_epi8(_mm256_loadu_si256((const __m256i *)(bytes + 32)), wanted);
+    return (uint32_t)_mm256_movemask_epi8(lower) | (uint64_t)(uint32_t)_mm256_movemask_epi8(upper) << 32;
+#elif defined(BYTES_SSE2)
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        __m128i equal = _mm_cmpeq_epi8(_mm_loadu_si128((const __m128i *)(bytes + 16 * i)), _mm_set1_epi8((char)level));
+        mask |= (uint64_t)(uint16_t)_mm_movemask_epi8(equal) << (16 * i);
+    }
+    return mask;
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(bytes[i] == level) << i;
+    return mask;
+#endif
+}
+
+/* Sixteen rows of sixteen bytes become sixteen columns. */
+INLINE void transpose_bytes(const uint8_t *from, int64_t pitch, uint8_t *to, int64_t stride) {
+#if defined(BYTES_SSE2)
+    __m128i a[16], b[16];
+    for (int i = 0; i < 16; i++)
+        a[i] = _mm_loadu_si128((const __m128i *)(from + i * pitch));
+    /* four rounds of interleaving row i with row i + 8 */
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 8; i++) {
+            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
+            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+        }
+        for (int i = 0; i < 8; i++) {
+            a[2 * i] = _mm_unpacklo_epi8(b[i], b[i + 8]);
+            a[2 * i + 1] = _mm_unpackhi_epi8(b[i], b[i + 8]);
+        }
+    }
+    for (int i = 0; i < 16; i++)
+        _mm_storeu_si128((__m128i *)(to + i * stride), a[i]);
+#else
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 16; j++)
+            to[j * stride + i] = from[i * pitch + j];
+#endif
+}
+
+/* Population count of the words in both a and b, for four words of each at a time. */
+#if defined(VEC_AVX512) && defined(__GNUC__)
+typedef __m512i vwords;
+#define VWORDS 8
+INLINE vwords load_words(const uint64_t *p) { return _mm512_loadu_si512(p); }
+INLINE vwords both_words(vwords a, vwords b) { return _mm512_and_si512(a, b); }
+INLINE vwords add_words(vwords a, vwords b) { return _mm512_add_epi64(a, b); }
+INLINE vwords no_words(void) { return _mm512_setzero_si512(); }
+INLINE vwords bits_of_words(vwords x) {
+    const vwords nibbles = _mm512_set1_epi8(15);
+    const vwords table = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    vwords low = _mm512_shuffle_epi8(table, _mm512_and_si512(x, nibbles));
+    vwords high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(x, 4), nibbles));
+    return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+}
+INLINE int64_t sum_words(vwords x) { return _mm512_reduce_add_epi64(x); }
+#elif defined(VEC_AVX2)
+typedef __m256i vwords;
+#define VWORDS 4
+INLINE vwords load_words(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE vwords both_words(vwords a, vwords b) { return _mm256_and_si256(a, b); }
+INLINE vwords add_words(vwords a, vwords b) { return _mm256_add_epi64(a, b); }
+INLINE vwords no_words(void) { return _mm256_setzero_si256(); }
+INLINE vwords bits_of_words(vwords x) {
+    const vwords nibbles = _mm256_set1_epi8(15);
+    const vwords table = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    vwords low = _mm256_shuffle_epi8(table, _mm256_and_si256(x, nibbles));
+    vwords high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), nibbles));
+    return _mm256_sad_epu8(_mm256_add_epi8(low, high), _mm256_setzero_si256());
+}
+INLINE int64_t sum_words(vwords x) {
+    return _mm256_extract_epi64(x, 0) + _mm256_extract_epi64(x, 1) + _mm256_extract_epi64(x, 2) + _mm256_extract_epi64(x, 3);
+}
+#else
+typedef uint64_t vwords;
+#define VWORDS 1
+INLINE vwords load_words(const uint64_t *p) { return *p; }
+INLINE vwords both_words(vwords a, vwords b) { return a & b; }
+INLINE vwords add_words(vwords a, vwords b) { return a + b; }
+INLINE vwords no_words(void) { return 0; }
+INLINE vwords bits_of_words(vwords x) { return (vwords)count_bits(x); }
+INLINE int64_t sum_words(vwords x) { return (int64_t)x; }
+#endif
+
+#endif
