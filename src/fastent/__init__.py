@@ -1,5 +1,7 @@
 """Entropy and divergence of large arrays, fast and right on every input."""
 
+from fastent import discrete
+from fastent._codes import encode
 from fastent._config import show_config
 from fastent._threads import set_workers
 from fastent.distributions import (
@@ -28,6 +30,8 @@ __all__ = [
     "binary_cross_entropy",
     "binary_entropy",
     "cross_entropy",
+    "discrete",
+    "encode",
     "entropy",
     "gini_impurity",
     "hellinger_distance",

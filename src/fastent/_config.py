@@ -9,8 +9,15 @@ from typing import Any
 import numpy as np
 
 from fastent import _openmp
+from fastent._counts import engine as counts_engine
 from fastent._rows import engine
 from fastent._threads import decide
+
+
+def use_isa(name: str) -> None:
+    """Compute with the kernels of one instruction set from now on, in all engines."""
+    for each in (engine, counts_engine):
+        each.use_isa(name)
 
 
 def _pin_isa() -> None:
@@ -20,7 +27,7 @@ def _pin_isa() -> None:
         return
     if name not in engine.isas():
         raise ImportError(f"FASTENT_ISA={name} is not available here; these are: {', '.join(engine.isas())}")
-    engine.use_isa(name)
+    use_isa(name)
 
 
 _pin_isa()

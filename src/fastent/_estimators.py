@@ -41,16 +41,14 @@ class _Spectrum(NamedTuple):
 
     def sum(self, terms: Values) -> Values:
         """Sum over the bins of each row, along the last axis, in an order that depends on nothing but the row."""
-        total: Values = np.add.reduceat(self.bins * terms, self.starts, axis=-1)
-        return total
+        return np.asarray(np.add.reduceat(self.bins * terms, self.starts, axis=-1))
 
     def keep(self, rows: NDArray[np.bool_]) -> _Spectrum:
         """Only these rows; at least one."""
         kept = np.repeat(rows, self.lengths)
         lengths = self.lengths[rows]
-        return _Spectrum(
-            self.n[kept], self.bins[kept], lengths, np.cumsum(lengths) - lengths, self.N[rows], self.k
-        )  # fmt: skip
+        starts = np.cumsum(lengths) - lengths
+        return _Spectrum(self.n[kept], self.bins[kept], lengths, starts, self.N[rows], self.k)
 
 
 def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
@@ -61,12 +59,12 @@ def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
     first[:, 1:] = counts[:, 1:] != counts[:, :-1]
     if not zeros:
         first &= counts > 0
-    lengths = np.count_nonzero(first, axis=1).astype(np.intp)
+    lengths = first.sum(axis=1)
+    starts = np.cumsum(lengths) - lengths
     where = np.flatnonzero(first)
     end_of_row = (where // k + 1) * k
     bins = (np.minimum(np.append(where[1:], m * k), end_of_row) - where).astype(np.float64)
     n = counts.ravel()[where]
-    starts = np.cumsum(lengths) - lengths
     return _Spectrum(n, bins, lengths, starts, np.add.reduceat(bins * n, starts), k)
 
 
@@ -238,8 +236,8 @@ def _minimax(s: _Spectrum) -> Values:
 
 # ---- Nemenman, Shafee & Bialek --------------------------------------------------------------------------------------
 
-_INTERVALS = 32  # of one grid; no array is longer than this times the distinct counts of a block
-_MOST_INTERVALS = 2**12
+_INTERVALS = 32  # of one grid
+_MOST_INTERVALS = 2**12  # a bound only: the widest posteriors take 512
 _ZOOMS = 4  # each shrinks the bracket up to 16-fold, from about 100 to less than the width of any posterior
 _NEGLIGIBLE = 50.0  # exp(-50) of the largest weight is far below one ulp of the integral
 
@@ -272,7 +270,7 @@ def _nsb(s: _Spectrum) -> Values:
     high = 45.0 + 2 * np.log(s.N)
     for _ in range(_ZOOMS):
         t = low + (high - low) * grid
-        weight = _nsb_log_weight(s, np.exp(t), special)
+        weight = _at_nodes(_nsb_log_weight, s, np.exp(t), special)
         top = weight.max(axis=0)
         near = weight > top - _NEGLIGIBLE
         left = np.maximum(near.argmax(axis=0) - 1, 0)
@@ -286,9 +284,9 @@ def _nsb(s: _Spectrum) -> Values:
     while True:
         for chunk in np.array_split(points, intervals // _INTERVALS):
             b = np.exp(low + (high - low) * chunk)
-            weight = np.exp(_nsb_log_weight(s, b, special) - top)
+            weight = np.exp(_at_nodes(_nsb_log_weight, s, b, special) - top)
             mass = mass + _sum_nodes(weight)
-            moment = moment + _sum_nodes(weight * _nsb_mean(s, b, special))
+            moment = moment + _sum_nodes(weight * _at_nodes(_nsb_mean, s, b, special))
         integral, now = mass / intervals, moment / mass
         result[rows] = now
         rough = ~((np.abs(now - last_now) <= 1e-9 * now) & (np.abs(integral - last) <= 1e-6 * integral))
@@ -300,10 +298,15 @@ def _nsb(s: _Spectrum) -> Values:
         intervals *= 2
 
 
+def _at_nodes(function: Callable[..., Values], s: _Spectrum, b: Values, special: Any) -> Values:
+    """function(s, b, special), so many nodes at a time that temporaries stay small."""
+    step = max(1, _CELLS // len(s.n))
+    return np.concatenate([function(s, b[i : i + step], special) for i in range(0, len(b), step)])
+
+
 def _sum_nodes(terms: Values) -> Values:
     """Sum of the nodes of each row, in the same order for one row as for many."""
-    total: Values = np.ascontiguousarray(terms.T).sum(axis=1)
-    return total
+    return np.asarray(np.ascontiguousarray(terms.T).sum(axis=1))
 
 
 def _nsb_log_weight(s: _Spectrum, b: Values, special: Any) -> Values:

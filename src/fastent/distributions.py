@@ -10,9 +10,10 @@ Sources: Shannon 1948; Kullback & Leibler 1951; Cover & Thomas, Elements of Info
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
+from fastent._docs import documented
 from fastent._plan import (
     Measure,
     check_order,
@@ -26,7 +27,6 @@ from fastent._plan import (
 LN2 = math.log(2)
 EQUAL_WEIGHTS = (0.5, 0.5)
 Axis = int | tuple[int, ...] | None
-Function = TypeVar("Function", bound=Callable[..., Any])
 
 _OPTIONS = {
     "BASE": """base : float, optional
@@ -65,11 +65,7 @@ _OPTIONS = {
 }
 
 
-def _documented(function: Function) -> Function:
-    """Put the options that many functions share into the docstring."""
-    for name, text in _OPTIONS.items():
-        function.__doc__ = (function.__doc__ or "").replace(f"<{name}>", text)
-    return function
+_documented = documented(_OPTIONS)
 
 
 def _log_length(length: int) -> float:

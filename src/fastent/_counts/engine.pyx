@@ -8,7 +8,8 @@ from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
+from libc.math cimport exp, log
 from libc.string cimport memset
 
 import numpy as np
@@ -43,7 +44,7 @@ cdef extern from "kernels.h" nogil:
         void statistics(const double *, const double *, const double *, int64_t, const double *, int64_t,
                         const double *, int64_t, double *) noexcept nogil
         double entropy(const double *, int64_t) noexcept nogil
-        int64_t largest(const char *, int64_t, int64_t, int64_t) noexcept nogil
+        void largest(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, uint16_t *) noexcept nogil
         void narrow(const char *, int64_t, int64_t, int64_t, uint8_t *, int64_t *, int64_t *) noexcept nogil
 
 cdef extern from "tables.h" nogil:
@@ -157,20 +158,23 @@ cdef int run_narrow(const counts_table *table, const char *data, int64_t item, i
 def largest_codes(codes, int workers):
     """The largest code of each column of a uint8 or uint16 matrix."""
     cdef _View view = _View(codes)
-    cdef int64_t n = view.view.shape[0], m = view.view.shape[1], i
+    cdef int64_t n = view.view.shape[0], m = view.view.shape[1], i, begin
     cdef int64_t item = view.view.itemsize, row = view.view.strides[0], column = view.view.strides[1]
     cdef const char *data = <const char *>view.view.buf
     cdef const counts_table *table = active
-    result = np.zeros(m, np.int64)
-    cdef int64_t[::1] out = result
-    granted = region(workers)
-    cdef int threads = granted
-    with nogil:
-        for i in prange(m, num_threads=threads, schedule="static"):
-            out[i] = table.largest(data + i * column, item, row, n)
-    if granted > 1:
-        _openmp.leave()
-    return result
+    cdef int64_t chunks = max(1, min(4 * workers, n // 4096))
+    tops = np.zeros((chunks, m), np.uint16)
+    cdef uint16_t[:, ::1] out = tops
+    cdef int threads
+    if n and m:
+        threads = region(workers)
+        with nogil:
+            for i in prange(chunks, num_threads=threads, schedule="static"):
+                begin = n * i // chunks
+                table.largest(data + begin * row, item, row, column, n * (i + 1) // chunks - begin, m, &out[i, 0])
+        if threads > 1:
+            _openmp.leave()
+    return tops.max(axis=0).astype(np.int64)
 
 
 def choose_methods(levels, int64_t y_levels, bint bytes_only, bint weighted):
@@ -193,7 +197,7 @@ cdef class TargetCounter:
     cdef int64_t n, columns
     cdef int workers
     cdef readonly int64_t cells  # of the largest table
-    cdef object keep
+    cdef object keep, y_counts
 
     def __init__(self, x, levels, y, int64_t y_levels, weights, methods, int workers):
         cdef const int64_t[::1] level_view = levels
@@ -224,8 +228,12 @@ cdef class TargetCounter:
                 active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[0, 0], self.job.words, scratch.memory)
             self.job.y_planes = &planes[0, 0] if self.n else NULL
             self.keep += (packed,)
+        self.y_counts = np.zeros(y_levels, np.int64)
+        if (methods == COUNTS_PLANES).any():
+            self.y_counts[1:] = np.bitwise_count(packed).sum(axis=1) if y_levels > 1 and self.n else 0
+            self.y_counts[0] = self.n - self.y_counts[1:].sum()
 
-    def count(self, int64_t begin, int64_t end, y_counts):
+    def count(self, int64_t begin, int64_t end):
         """Tables of the columns [begin, end): (columns, cells), int64, or float64 where there are weights."""
         cdef int64_t groups = ceil_div(end - begin, COUNTS_GROUP), chunk_rows, chunks, i
         cdef bint weighted = self.job.weights != NULL
@@ -246,7 +254,7 @@ cdef class TargetCounter:
         for i in range(1, chunks):
             total += parts[i]
         if not weighted:
-            self.complete(total, begin, end, y_counts)
+            self.complete(total, begin, end)
         return total
 
     cdef int run(self, parts, int64_t begin, int64_t end, int64_t groups, int64_t chunks, int64_t chunk_rows,
@@ -273,9 +281,9 @@ cdef class TargetCounter:
         table.count(&self.job, first, last, chunk * chunk_rows, min((chunk + 1) * chunk_rows, self.n), scratch,
                     part + (first - begin) * self.cells * 8)
 
-    cdef int complete(self, total, int64_t begin, int64_t end, y_counts) except -1:
+    cdef int complete(self, total, int64_t begin, int64_t end) except -1:
         cdef int64_t[:, ::1] view = total
-        cdef const int64_t[::1] y_view = y_counts
+        cdef const int64_t[::1] y_view = self.y_counts
         cdef int64_t c
         for c in range(begin, end):
             if self.job.methods[c] == COUNTS_PLANES:
@@ -356,6 +364,50 @@ def entropy_of_counts(counts):
         for i in range(view.shape[0]):
             out[i] = active.entropy(&view[i, 0], view.shape[1])
     return result
+
+
+cdef double expected_of_pair(int64_t a, int64_t b, int64_t total, const double *log_factorials) noexcept nogil:
+    """Sum of n/N ln(N n/(a b)) over the hypergeometric distribution of n, outwards from its most likely value."""
+    cdef int64_t lowest = max(<int64_t>0, a + b - total), highest = min(a, b), n, mode
+    cdef double start, weight, value = 0, scale = <double>total / (<double>a * <double>b)
+    mode = min(highest, max(lowest, <int64_t>((<double>(a + 1) * <double>(b + 1)) / <double>(total + 2))))
+    start = exp(log_factorials[a] + log_factorials[b] + log_factorials[total - a] + log_factorials[total - b]
+                - log_factorials[total] - log_factorials[mode] - log_factorials[a - mode] - log_factorials[b - mode]
+                - log_factorials[total - a - b + mode])
+    weight = start
+    for n in range(mode, highest + 1):
+        if n > 0:
+            value += weight * n * log(n * scale)
+        weight = weight * <double>(a - n) * <double>(b - n) / (<double>(n + 1) * <double>(total - a - b + n + 1))
+        if weight < 1e-25 * start:
+            break
+    weight = start
+    n = mode
+    while n > lowest:
+        weight = weight * <double>n * <double>(total - a - b + n) / (<double>(a - n + 1) * <double>(b - n + 1))
+        n = n - 1
+        if n > 0:
+            value += weight * n * log(n * scale)
+        if weight < 1e-25 * start:
+            break
+    return value / total
+
+
+def expected_mutual_information(a, a_times, b, b_times, int64_t total, log_factorials, int workers):
+    """Of two labellings with shuffled samples; a and b: distinct counts of their levels, and how often each occurs."""
+    cdef const int64_t[::1] x = a, y = b
+    cdef const double[::1] table = log_factorials
+    sums = np.zeros((len(a), len(b)))
+    cdef double[:, ::1] out = sums
+    cdef int64_t i, j, m = x.shape[0], k = y.shape[0]
+    cdef int threads = region(workers if m * k > 256 else 1)
+    with nogil:
+        for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
+            for j in range(k):
+                out[i, j] = expected_of_pair(x[i], y[j], total, &table[0])
+    if threads > 1:
+        _openmp.leave()
+    return float(a_times @ sums @ b_times)
 
 
 cdef class PairCounter:

@@ -130,10 +130,13 @@ static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row
             int64_t width = end - group < COUNTS_GROUP ? end - group : COUNTS_GROUP;
             const char *source = job->x + row * job->row_stride + group * job->column_stride;
             int direct = job->row_stride == job->item;
+            /* the last, smaller group is gathered together with columns before it */
+            int64_t shift = group + width >= COUNTS_GROUP ? COUNTS_GROUP - width : 0;
             if (!direct)
-                gather_columns(source, job->item, job->row_stride, job->column_stride, n, width, columns, pitch);
+                gather_columns(source - shift * job->column_stride, job->item, job->row_stride, job->column_stride, n,
+                               shift + width, columns, pitch);
             for (int64_t c = 0; c < width; c++) {
-                const char *x = direct ? source + c * job->column_stride : columns + c * pitch;
+                const char *x = direct ? source + c * job->column_stride : columns + (c + shift) * pitch;
                 char *table = (char *)tables + (group + c - begin) * job->table_stride * cell;
                 int64_t x_levels = job->levels[group + c];
                 int method = job->methods[group + c];
@@ -279,7 +282,7 @@ static double entropy_of(const double *counts, int64_t n, double total) {
         vm some = vlt(vset(0), c);
         sum += vselect(some, surprise(vselect(some, c, vset(total)), vset(total)), vset(0));
     }
-    return total > 0 ? add_lanes(sum) / total : 0;
+    return total > 0 ? add_lanes(sum) / total : __builtin_nan("");
 }
 
 static double entropy(const double *counts, int64_t n) { return entropy_of(counts, n, total_of(counts, n)); }
@@ -355,19 +358,32 @@ static void statistics(const double *cells, const double *rows, const double *co
 
 /* ---- codes ---- */
 
-static int64_t largest(const char *codes, int64_t item, int64_t stride, int64_t n) {
-    int64_t top = 0;
-    if (item == 1 && stride == 1) {
-        uint8_t most = 0;
-        for (int64_t i = 0; i < n; i++)
-            most = (uint8_t)codes[i] > most ? (uint8_t)codes[i] : most;
-        return most;
+INLINE void raise_tops(const char *row, int64_t item, int64_t stride, int64_t columns, uint16_t *tops) {
+    for (int64_t c = 0; c < columns; c++) {
+        uint16_t code = (uint16_t)code_at(row + c * stride, item, 0);
+        tops[c] = code > tops[c] ? code : tops[c];
     }
-    for (int64_t i = 0; i < n; i++) {
-        int64_t code = code_at(codes + i * stride, item, 0);
-        top = code > top ? code : top;
+}
+
+static void largest(const char *codes, int64_t item, int64_t row_stride, int64_t column_stride, int64_t rows,
+                    int64_t columns, uint16_t *tops) {
+    if (item == 1 && row_stride == 1) {
+        for (int64_t c = 0; c < columns; c++) {
+            const uint8_t *column = (const uint8_t *)codes + c * column_stride;
+            uint8_t top = 0;
+            for (int64_t i = 0; i < rows; i++)
+                top = column[i] > top ? column[i] : top;
+            tops[c] = top > tops[c] ? top : tops[c];
+        }
+        return;
     }
-    return top;
+    for (int64_t i = 0; i < rows; i++) {
+        const char *row = codes + i * row_stride;
+        if (item == 1 && column_stride == 1)
+            raise_tops(row, 1, 1, columns, tops);
+        else
+            raise_tops(row, item, column_stride, columns, tops);
+    }
 }
 
 /* Contiguous integers of one type less `base`; what does not fit is seen from the extremes. */

@@ -59,7 +59,9 @@ typedef struct {
                        int64_t x_levels, const double *y_counts, int64_t y_levels, double *result);
     /* -sum c/S ln(c/S) of one row of counts. */
     double (*entropy)(const double *counts, int64_t n);
-    int64_t (*largest)(const char *codes, int64_t item, int64_t stride, int64_t n);
+    /* Raises tops[c] to the largest code of column c. */
+    void (*largest)(const char *codes, int64_t item, int64_t row_stride, int64_t column_stride, int64_t rows,
+                    int64_t columns, uint16_t *tops);
     /* Signed integers less `base` as uint8, n > 0 of them, and the smallest and the largest, which may not fit. */
     void (*narrow)(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
                    int64_t *highest);

@@ -1,0 +1,299 @@
+"""The plan of discrete samples: label columns or tables in, statistics out, and every refusal on the way.
+
+    labels  ->  codes (_codes.py)  ->  a counter of the engine  ->  statistics: six numbers per pair of columns
+    tables  ---------------------------------------------------->
+
+Few cells: dense tables, in batches of columns. Many cells, or more levels than uint16 holds: sorted positive cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastent._codes import Codes, as_codes
+from fastent._counts import engine
+from fastent._threads import workers_for
+
+Array = np.ndarray[Any, Any]
+
+DENSE_CELLS = 1 << 22
+"""Tables of more cells are kept as their positive cells."""
+
+BATCH_BYTES = 1 << 26
+"""Tables that exist at a time."""
+
+METHODS = ("auto", *engine.METHODS)
+STATISTICS = engine.STATISTICS
+
+
+class Columns(NamedTuple):
+    """Label columns: codes (samples, columns), levels and rows to keep of each, and what the caller passed."""
+
+    codes: Array
+    levels: Array
+    kept: Array | None
+    single: bool
+    names: list[Any] | None
+
+    def column(self, i: int) -> Columns:
+        kept = None if self.kept is None else self.kept[:, i : i + 1]
+        return Columns(self.codes[:, i : i + 1], self.levels[i : i + 1], kept, True, None)
+
+
+class Sample(NamedTuple):
+    """The cells of a pair of columns with positive counts, sorted, with the counts of both margins."""
+
+    x: Array
+    y: Array
+    counts: Array
+    x_counts: Array
+    y_counts: Array
+
+
+def read_columns(function: str, name: str, labels: Any, missing: str, workers: int | None) -> Columns:
+    codes: Codes = _ready_codes(labels, function, workers) or as_codes(labels, f"{function}: {name}", missing)  # type: ignore[arg-type]
+    values, kept = codes.values, codes.kept
+    single = values.ndim == 1
+    if single:
+        values = values[:, None]
+        kept = None if kept is None else kept[:, None]
+    return Columns(values, np.asarray(codes.cardinalities, np.int64), kept, single, codes.names)
+
+
+def _ready_codes(labels: Any, function: str, workers: int | None) -> Codes | None:
+    """The common cases at the speed of memory: codes as they are, and integers of a small range less the smallest."""
+    if type(labels) is not np.ndarray or labels.size == 0 or not labels.dtype.isnative:
+        return None
+    threads = workers_for(function, workers, labels.size)
+    if labels.dtype in (np.uint8, np.uint16) and labels.ndim in (1, 2) and labels.flags.aligned:
+        matrix = labels if labels.ndim == 2 else labels[:, None]
+        return Codes(labels, engine.largest_codes(matrix, threads) + 1, None, None)
+    if labels.dtype.kind == "i" and labels.ndim == 1 and labels.flags.c_contiguous:
+        codes, lowest, highest = engine.narrow(labels, threads)
+        return None if codes is None else Codes(codes, np.array([highest - lowest + 1], np.int64), None, None)
+    return None
+
+
+def check_weights(function: str, weights: Any, samples: int) -> Array | None:
+    if weights is None:
+        return None
+    values = np.ascontiguousarray(weights, np.float64)
+    if values.shape != (samples,):
+        raise ValueError(
+            f"{function}: weights must be one number per sample, {samples} of them, got shape {values.shape}"
+        )
+    bad = ~((values >= 0) & (values < np.inf))
+    if bad.any():
+        row = int(bad.argmax())
+        raise ValueError(f"{function}: weights must be finite and at least 0, got {values[row]} in row {row}")
+    return values
+
+
+def check_lengths(function: str, x: Columns, y: Columns, names: tuple[str, str]) -> None:
+    if len(x.codes) != len(y.codes):
+        raise ValueError(
+            f"{function}: {names[0]} and {names[1]} must have as many samples, got {len(x.codes)} and {len(y.codes)}"
+        )
+
+
+def check_target(function: str, y: Columns, name: str) -> None:
+    if not y.single and y.codes.shape[1] != 1:
+        raise ValueError(f"{function}: {name} must be one column of labels, got {y.codes.shape[1]} columns")
+
+
+def check_method(function: str, method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f"{function}: method must be one of {', '.join(METHODS)}, got {method!r}")
+
+
+# ---- counting ------------------------------------------------------------------------------------------------------
+
+
+def level_counts(x: Columns, weights: Array | None) -> list[Array]:
+    """Counts of the levels of each column."""
+    counts = []
+    for i in range(x.codes.shape[1]):
+        codes, w = x.codes[:, i], weights
+        if x.kept is not None:
+            codes, w = codes[x.kept[:, i]], None if w is None else w[x.kept[:, i]]
+        counts.append(np.bincount(codes, w, minlength=int(x.levels[i])))
+    return counts
+
+
+def _methods(function: str, x: Columns, y: Columns, weights: Array | None, method: str) -> Array:
+    bytes_only = x.codes.dtype == np.uint8 and y.codes.dtype == np.uint8
+    y_levels = int(y.levels[0])
+    chosen = engine.choose_methods(x.levels, y_levels, bytes_only, weights is not None)
+    if method != "auto":
+        fits = method == "cells" or (bytes_only and weights is None)
+        if not fits or (method == "words" and int(x.levels.max(initial=1)) * y_levels > 256):
+            raise ValueError(
+                f"{function}: method={method!r} takes unweighted columns of at most 256 levels"
+                + (", and 256 cells" if method == "words" else "")
+                + "; method='cells' takes any"
+            )
+        chosen[:] = engine.METHODS[method]
+    return chosen
+
+
+def tables(
+    function: str, x: Columns, y: Columns, weights: Array | None, workers: int | None, method: str = "auto"
+) -> Iterator[tuple[slice, Array]]:
+    """Dense tables (columns, levels of x, levels of y) of a batch of columns after the other."""
+    samples, columns = x.codes.shape
+    methods = _methods(function, x, y, weights, method)
+    target = np.ascontiguousarray(y.codes[:, 0])
+    threads = workers_for(function, workers, samples * columns)
+    counter = engine.TargetCounter(x.codes, x.levels, target, int(y.levels[0]), weights, methods, threads)
+    batch = max(1, BATCH_BYTES // (8 * counter.cells * (4 * threads + 1)))
+    for begin in range(0, columns, batch):
+        end = min(columns, begin + batch)
+        yield slice(begin, end), counter.count(begin, end)
+
+
+def positive_cells(x: Array, y: Array, weights: Array | None) -> Sample:
+    """The table of two columns of any codes as its positive cells."""
+    pairs = x.astype(np.uint64) << np.uint64(32) | y.astype(np.uint64)
+    if weights is None:
+        cells, counts = np.unique(pairs, return_counts=True)
+        counts = counts.astype(np.float64)
+    else:
+        cells, place = np.unique(pairs, return_inverse=True)
+        counts = np.bincount(place, weights, minlength=len(cells))
+    left, right = (cells >> np.uint64(32)).astype(np.int64), (cells & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    kept = counts > 0
+    left, right, counts = left[kept], right[kept], counts[kept]
+    return Sample(left, right, counts, np.bincount(left, counts), np.bincount(right, counts))
+
+
+def _is_dense(x: Columns, y: Columns) -> bool:
+    small = x.codes.dtype.itemsize <= 2 and y.codes.dtype.itemsize <= 2
+    return small and int(x.levels.max(initial=1)) * int(y.levels.max(initial=1)) <= DENSE_CELLS
+
+
+def statistics_of_sample(sample: Sample) -> Array:
+    s = sample
+    return engine.statistics_of_cells(s.counts, s.x_counts[s.x], s.y_counts[s.y], s.x_counts, s.y_counts)
+
+
+def target_statistics(
+    function: str, x: Columns, y: Columns, weights: Array | None, workers: int | None, method: str = "auto"
+) -> Array:
+    """Statistics of every column of x with the one of y: (columns, statistics)."""
+    columns = x.codes.shape[1]
+    result = np.zeros((columns, len(STATISTICS)))
+    if x.kept is not None or y.kept is not None:  # pairwise complete
+        for i in range(columns):
+            kept = np.ones(len(x.codes), bool)
+            for side in (x.column(i), y):
+                kept &= True if side.kept is None else side.kept[:, 0]
+            part = Columns(x.codes[kept, i : i + 1], x.levels[i : i + 1], None, True, None)
+            other = Columns(y.codes[kept], y.levels, None, True, None)
+            left_weights = None if weights is None else weights[kept]
+            result[i] = target_statistics(function, part, other, left_weights, workers, method)[0]
+        return result
+    if not _is_dense(x, y):
+        for i in range(columns):
+            result[i] = statistics_of_sample(positive_cells(x.codes[:, i], y.codes[:, 0], weights))
+        return result
+    for batch, counts in tables(function, x, y, weights, workers, method):
+        flat = counts.astype(np.float64, copy=False)
+        threads = workers_for(function, workers, flat.size)
+        result[batch] = engine.statistics_of_tables(flat, x.levels[batch], int(y.levels[0]), threads)
+    return result
+
+
+MIRRORED = {"h_x": "h_y", "h_y": "h_x", "h_x_given_y": "h_y_given_x", "h_y_given_x": "h_x_given_y"}
+
+
+def pair_statistics(
+    function: str, x: Columns, y: Columns | None, which: tuple[str, ...], weights: Array | None, workers: int | None
+) -> Array:
+    """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    other = x if y is None else y
+    plain = weights is None and x.kept is None and other.kept is None
+    levels = max(int(x.levels.max(initial=1)), int(other.levels.max(initial=1)))
+    numbers = [STATISTICS[name] for name in which]
+    if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
+        threads = workers_for(function, workers, x.codes.size)
+        return engine.PairCounter(
+            x.codes, x.levels, None if y is None else y.codes, None if y is None else y.levels, threads
+        ).statistics(numbers)
+    result = np.zeros((len(which), x.codes.shape[1], other.codes.shape[1]))
+    mirrored = [STATISTICS[MIRRORED.get(name, name)] for name in which]
+    for j in range(other.codes.shape[1]):
+        last = j + 1 if y is None else x.codes.shape[1]
+        part = Columns(x.codes[:, :last], x.levels[:last], None if x.kept is None else x.kept[:, :last], False, None)
+        found = target_statistics(function, part, other.column(j), weights, workers)
+        result[:, :last, j] = found[:, numbers].T
+        if y is None:
+            result[:, j, :last] = found[:, mirrored].T
+    return result
+
+
+# ---- tables --------------------------------------------------------------------------------------------------------
+
+
+def read_table(function: str, contingency: Any) -> Sample | Array:
+    """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
+    if hasattr(contingency, "tocoo"):
+        sparse = contingency.tocoo()
+        sparse.sum_duplicates()
+        kept = sparse.data > 0
+        _check_cells(function, np.asarray(sparse.data, np.float64))
+        row, column, data = sparse.row[kept], sparse.col[kept], sparse.data[kept].astype(np.float64)
+        return Sample(
+            row, column, data,
+            np.bincount(row, data, minlength=sparse.shape[0]), np.bincount(column, data, minlength=sparse.shape[1]),
+        )  # fmt: skip
+    table = np.ascontiguousarray(contingency, np.float64)
+    if table.ndim < 2:
+        raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
+    _check_cells(function, table)
+    return table
+
+
+def _check_cells(function: str, cells: Array) -> None:
+    bad = ~((cells >= 0) & (cells < np.inf))
+    if bad.any():
+        value = cells[bad].flat[0]
+        raise ValueError(f"{function}: contingency must hold finite numbers of at least 0, got {value}")
+
+
+def table_statistics(function: str, contingency: Any, workers: int | None) -> Array:
+    table = read_table(function, contingency)
+    if isinstance(table, Sample):
+        return statistics_of_sample(table)
+    batch, (rows, columns) = table.shape[:-2], table.shape[-2:]
+    flat = table.reshape(-1, rows * columns)
+    levels = np.full(len(flat), rows, np.int64)
+    threads = workers_for(function, workers, table.size)
+    return engine.statistics_of_tables(flat, levels, columns, threads).reshape(*batch, len(STATISTICS))
+
+
+def measure(
+    function: str,
+    x: Any,
+    y: Any,
+    contingency: Any,
+    weights: Any,
+    missing: str,
+    workers: int | None,
+    names: tuple[str, str] = ("x", "y"),
+) -> Array:
+    """All statistics, last: of one table, of two columns, or of every column of x with y."""
+    if contingency is not None:
+        if x is not None or y is not None or weights is not None:
+            raise TypeError(f"{function}: pass either {names[0]} and {names[1]}, or contingency=, not both")
+        return table_statistics(function, contingency, workers)
+    if x is None or y is None:
+        raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
+    left = read_columns(function, names[0], x, missing, workers)
+    right = read_columns(function, names[1], y, missing, workers)
+    check_target(function, right, names[1])
+    check_lengths(function, left, right, names)
+    found = target_statistics(function, left, right, check_weights(function, weights, len(left.codes)), workers)
+    return found[0] if left.single else found
