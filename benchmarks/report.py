@@ -8,6 +8,7 @@ python benchmarks/report.py --run --quick    a twentieth of the numbers; prints 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import re
 import subprocess
@@ -24,7 +25,6 @@ from targets import MIB, TARGETS
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 COMMAND = "python benchmarks/report.py --run"
-BEGIN, END = "<!-- benchmark:begin -->", "<!-- benchmark:end -->"
 LABELS = {c.key: c.label for c in ALL}
 SECTIONS = {"entropy": "Entropy", "kl": "Kullback-Leibler divergence", "js": "Jensen-Shannon distance"}
 NONE, LOST = "-", "◂"
@@ -251,6 +251,25 @@ def results_page(results: Results) -> str:
     return page + "\n"
 
 
+# ---- counting ------------------------------------------------------------------------------------------------------
+
+
+def counts_table(found: list[dict[str, Any]]) -> str:
+    """Times of benchmarks/counts.py: fastent, each peer, and what was aimed at."""
+
+    def line(work: dict[str, Any]) -> list[str]:
+        ours, unit = work["times"]["fastent"], work["unit"]
+        peers = {name: value for name, value in work["times"].items() if name != "fastent"}
+        versus = "; ".join(f"{name} {number(value)} ({times(value / ours)})" for name, value in peers.items())
+        aims = [(f"{limit:g}x {name}", peers[name] / ours >= limit) for name, limit in work["limits"].items()]
+        if work["limit"] is not None:
+            aims.append((f"{work['limit']:g} {unit.split()[0]}", ours <= work["limit"]))
+        targets = "; ".join(f"{what}: {'yes' if kept else '**no**'}" for what, kept in aims)
+        return [signs(work["title"]), unit, f"**{number(ours)}**", versus or NONE, targets or NONE]
+
+    return table(["", "unit", "fastent", "others", "aimed at, reached"], map(line, found), numeric=False)
+
+
 # ---- running and writing -------------------------------------------------------------------------------------------
 
 
@@ -258,15 +277,22 @@ def run(path: Path, quick: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", str(HERE), "-q", "--benchmark-quiet"]
     subprocess.run([*command, f"--benchmark-json={path}", *["--quick"] * quick], check=True, cwd=ROOT)
+    command = [sys.executable, str(HERE / "counts.py"), f"--json={counts_path(path)}"]
+    subprocess.run([*command, *["--quick"] * quick], check=True, cwd=ROOT)
 
 
-def insert(readme: Path, text: str) -> None:
-    """Put the text between the markers."""
+def counts_path(path: Path) -> Path:
+    return path.with_name(path.stem + "-counts.json")
+
+
+def insert(readme: Path, text: str, name: str = "benchmark") -> None:
+    """Put the text between the markers of this name."""
+    begin, end = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     before = readme.read_text(encoding="utf-8")
-    between = re.compile(f"({re.escape(BEGIN)}\n).*?({re.escape(END)})", re.DOTALL)
+    between = re.compile(f"({re.escape(begin)}\n).*?({re.escape(end)})", re.DOTALL)
     after, found = between.subn(lambda m: f"{m[1]}\n{text}\n\n{m[2]}", before)
     if found != 1:
-        raise SystemExit(f"{readme} should have one pair of lines {BEGIN} and {END}, it has {found}")
+        raise SystemExit(f"{readme} should have one pair of lines {begin} and {end}, it has {found}")
     readme.write_text(after, encoding="utf-8")
 
 
@@ -285,12 +311,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{path} does not exist; add --run")
     results = load(path)
     text = readme_table(results)
+    counting = counts_table(json.loads(counts_path(path).read_text(encoding="utf-8")))
     publish = not results.machine["quick"]  # reduced numbers go only where they are told to
     if readme := options.readme or (ROOT / "README.md" if publish else None):
         insert(readme, text)
+        insert(readme, counting, "counts")
     if page := options.results or (HERE / "RESULTS.md" if publish else None):
         page.write_text(results_page(results), encoding="utf-8")
-    print(paragraphs(text, targets_table(results)) if publish else text)
+    print(paragraphs(text, counting, targets_table(results)) if publish else paragraphs(text, counting))
 
 
 if __name__ == "__main__":

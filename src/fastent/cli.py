@@ -1,6 +1,7 @@
-"""The command `fastent`: score the rows of .npy files of any size.
+"""The command `fastent`: score the rows of .npy files of any size, and rank the columns of tables.
 
     fastent score INPUT --measure NAME [--against Q] [-o OUT.npy|OUT.csv] [--top K]
+    fastent associate TABLE [--target COLUMN] [--metric NAME,...] [--pairs] [-o OUT.csv]
     fastent info
 
 Exit codes: 0 done; 2 wrong usage or unusable files, with one line on stderr that says why; 130 stopped by Ctrl-C.
@@ -23,6 +24,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from fastent import distributions, show_config
+from fastent._associate import add_command as add_associate
 from fastent._stream import (
     BLOCK,
     Array,
@@ -36,6 +38,7 @@ from fastent._stream import (
     releasing,
     replacing,
 )
+from fastent._terminal import Progress, number_text, table
 
 WRITERS: dict[str, type[NpyWriter] | type[CsvWriter]] = {".npy": NpyWriter, ".csv": CsvWriter}
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
@@ -176,38 +179,6 @@ def writable(output: str, inputs: Sequence[NpyFile]) -> Path:
     return path
 
 
-class Progress:
-    """One line on stderr while that is a terminal: share, rate and time left; gone without a trace afterwards."""
-
-    def __init__(self, name: str, rows: int, size: int) -> None:
-        self.name, self.rows, self.size, self.done = name, rows, size, 0
-        self.start, self.next = time.perf_counter(), 0.0
-        self.width = 0
-        if sys.stderr and sys.stderr.isatty():
-            self.width = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
-
-    def add(self, rows: int) -> None:
-        self.done += rows
-        elapsed = time.perf_counter() - self.start
-        if not self.width or not self.done or elapsed < self.next:
-            return
-        self.next = elapsed + 0.1
-        share = self.done / self.rows
-        left = round(elapsed / share - elapsed)
-        text = f"{share:4.0%}  {share * self.size / elapsed / 1e9:.2f} GB/s  {left // 60}:{left % 60:02d} left"
-        bar = min(40, self.width - len(self.name) - len(text) - 6)
-        if bar >= 5:
-            text = f"{self.name}  [{'#' * round(share * bar):.<{bar}}] {text}"
-        self._show(text)
-
-    def _show(self, text: str) -> None:
-        print("\r" + text[: self.width].ljust(self.width), end="\r", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        if self.width:
-            self._show("")
-
-
 class Preview:
     """The results for a terminal: all of a few, or the first and the last of many."""
 
@@ -231,16 +202,6 @@ class Preview:
             cells.insert(len(head), ("...", "..."))
         shown = [f"({len(numbers)} of {self.rows:,} rows; -o FILE writes all of them)"] if len(tail) else []
         return [*table(("row", self.layout.name), cells), *shown]
-
-
-def number_text(value: float) -> str:
-    return f"{value:.6g}"
-
-
-def table(head: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of right-aligned columns."""
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in (head, *cells)]
 
 
 def top_lines(job: Job, summary: Summary) -> list[str]:
@@ -365,6 +326,7 @@ def parser() -> Parser:
     )
     add.add_argument("-o", "--output", metavar="OUT", help=f"write all values to this file, {' or '.join(WRITERS)}")
     add.set_defaults(run=score)
+    add_associate(commands)
     commands.add_parser("info", help="print version, instruction set, threads and compiler").set_defaults(run=info)
     return parser
 

@@ -148,7 +148,7 @@ cdef int run_narrow(const counts_table *table, const char *data, int64_t item, i
                     int64_t[:, ::1] extremes, int64_t chunks, int workers) except -1:
     cdef int64_t i, begin
     with nogil:
-        for i in prange(chunks, num_threads=workers, schedule="static"):
+        for i in prange(chunks, num_threads=workers, schedule="dynamic", chunksize=1):
             begin = n * i // chunks
             table.narrow(data + begin * item, item, n * (i + 1) // chunks - begin, base, codes + begin,
                          &extremes[0, i], &extremes[1, i])
@@ -169,7 +169,7 @@ def largest_codes(codes, int workers):
     if n and m:
         threads = region(workers)
         with nogil:
-            for i in prange(chunks, num_threads=threads, schedule="static"):
+            for i in prange(chunks, num_threads=threads, schedule="dynamic", chunksize=1):
                 begin = n * i // chunks
                 table.largest(data + begin * row, item, row, column, n * (i + 1) // chunks - begin, m, &out[i, 0])
         if threads > 1:

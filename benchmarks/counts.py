@@ -1,0 +1,139 @@
+"""Benchmarks of counting: labels and their mutual information against scikit-learn, NumPy and pandas.
+
+    python benchmarks/counts.py [--quick] [--json FILE]
+
+Contestants take turns in one process, each warmed up; times are minima over the turns. `report.py` runs this and makes
+the table from the JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastent import discrete, encode
+
+
+class Work(NamedTuple):
+    """Something to compute, what a time is divided by, and who computes it; fastent first."""
+
+    title: str
+    units: float
+    unit: str
+    contestants: dict[str, Callable[[], Any]]
+    limits: Mapping[str, float] = MappingProxyType({})  # how many times as long as fastent a contestant should take
+    limit: float | None = None  # of fastent itself, in nanoseconds per unit
+
+
+def works(scale: float) -> Iterator[Work]:
+    import pandas as pd
+    from sklearn.feature_selection import mutual_info_classif
+    from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score
+
+    rng = np.random.default_rng(0)
+    n = int(1_000_000 * scale)
+    x = rng.integers(0, 10, n)
+    y = (x + rng.integers(0, 3, n)) % 10
+    for dtype, limit in (("int64", 100), ("uint8", 150)):
+        a, b = x.astype(dtype), y.astype(dtype)
+        combined = a.astype(np.int64) * 10 + b
+        yield Work(
+            f"MI of two columns, {dtype}, {n} samples", n, "ns per sample",
+            {
+                "fastent": lambda a=a, b=b: discrete.mutual_information(a, b),
+                "scikit-learn": lambda a=a, b=b: mutual_info_score(a, b),
+                "np.bincount of the combined code, counts only": lambda c=combined: np.bincount(c, minlength=100),
+            },
+            {"scikit-learn": limit, "np.bincount of the combined code, counts only": 1},
+        )  # fmt: skip
+    n = int(100_000 * scale)
+    levels = rng.integers(0, 10, (n, 100)).astype(np.uint8)
+    target = rng.integers(0, 2, n).astype(np.uint8)
+    few = levels[:, :10]
+    for order in "FC":
+        X = np.asarray(levels, order=order)
+        yield Work(
+            f"MI of 100 columns with a target, {n} samples, {order} order", n * 100, "ns per sample and column",
+            {
+                "fastent": lambda X=X: discrete.mutual_information(X, target),
+                "scikit-learn (10 columns)": lambda: mutual_info_classif(few, target, discrete_features=True),
+            },
+            {"scikit-learn (10 columns)": 500},
+            0.15,
+        )  # fmt: skip
+    X = np.asfortranarray(levels)
+    yield Work(
+        f"all pairs of 100 columns of 10 levels, {n} samples", n * 4950, "ns per sample and pair",
+        {"fastent": lambda: discrete.mutual_information_matrix(X)}, limit=0.05,
+    )  # fmt: skip
+    n = int(1_000_000 * scale)
+    binary = np.asfortranarray(rng.integers(0, 2, (n, 200)).astype(np.uint8))
+    yield Work(
+        f"all pairs of 200 binary columns, {n} samples", n * 19900, "ns per sample and pair",
+        {"fastent": lambda: discrete.mutual_information_matrix(binary)}, limit=0.001,
+    )  # fmt: skip
+    a, b = rng.integers(0, 100, (2, 10_000))
+    yield Work(
+        "adjusted MI of 10000 labels, 100 levels", 1, "ms",
+        {
+            "fastent": lambda: discrete.adjusted_mutual_information(a, b),
+            "scikit-learn": lambda: adjusted_mutual_info_score(a, b),
+        },
+        {"scikit-learn": 20},
+    )  # fmt: skip
+    words = np.array([f"level {i}" for i in range(50)])[rng.integers(0, 50, n)]
+    for title, labels in (("strings of NumPy", words), ("a pandas Categorical", pd.Series(words, dtype="category"))):
+        yield Work(
+            f"encode {title}, {n} labels", n, "ns per label",
+            {"fastent": lambda s=labels: encode(s), "pandas.factorize": lambda s=labels: pd.factorize(s)},
+            {"pandas.factorize": 1},
+        )  # fmt: skip
+
+
+def measure(work: Work, turns: int) -> dict[str, Any]:
+    seconds: dict[str, float] = {}
+    for turn in range(turns + 1):
+        for name, call in work.contestants.items():
+            if turn > 2 and seconds[name] > 1:
+                continue
+            start = time.perf_counter()
+            call()
+            taken = time.perf_counter() - start
+            if turn:
+                seconds[name] = min(taken, seconds.get(name, taken))
+    scale = {"scikit-learn (10 columns)": 10.0}
+    return {
+        "title": work.title,
+        "unit": work.unit,
+        "times": {
+            name: found / work.units * scale.get(name, 1.0) * (1e3 if work.unit == "ms" else 1e9)
+            for name, found in seconds.items()
+        },
+        "limits": dict(work.limits),
+        "limit": work.limit,
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="a twentieth of the samples")
+    parser.add_argument("--json", type=Path, help="where to write the times")
+    options = parser.parse_args(arguments)
+    found = []
+    for work in works(0.05 if options.quick else 1.0):
+        found.append(measure(work, 3 if options.quick else 15))
+        print(found[-1]["title"], {name: f"{value:.3g}" for name, value in found[-1]["times"].items()}, flush=True)
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

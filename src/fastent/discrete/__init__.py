@@ -1,0 +1,66 @@
+"""Measures of discrete samples: columns of labels, or the contingency tables that count them.
+
+Here `entropy` takes labels and counts them; `fastent.entropy` takes the probabilities or counts themselves. Labels are
+categories of any kind (see `fastent.encode`); arrays of uint8 or uint16 are counted as they are. In the formulas n is
+the number of samples, n_ij those with level i of x and level j of y, and p = n_ij / n; logarithms are natural, and
+results in nats unless `base` says otherwise.
+
+A 2-D x holds one variable per column, and a measure against one y gives one value per column.
+
+Sources: Shannon 1948; Cover & Thomas, Elements of Information Theory; others where used.
+"""
+
+from fastent._estimators import ESTIMATORS
+from fastent.discrete.agreement import (
+    adjusted_mutual_information,
+    homogeneity_completeness_v_measure,
+    normalized_mutual_information,
+    purity,
+    symmetric_uncertainty,
+)
+from fastent.discrete.counting import contingency, counts
+from fastent.discrete.information import (
+    conditional_entropy,
+    entropy,
+    gain_ratio,
+    information_gain,
+    joint_entropy,
+    mutual_information,
+    pmi,
+    variation_of_information,
+)
+from fastent.discrete.several import (
+    conditional_mutual_information,
+    interaction_information,
+    mutual_information_matrix,
+    total_correlation,
+)
+from fastent.discrete.significance import g_test, permutation_test
+from fastent.discrete.splits import BestSplit, best_split
+
+__all__ = [
+    "ESTIMATORS",
+    "BestSplit",
+    "adjusted_mutual_information",
+    "best_split",
+    "conditional_entropy",
+    "conditional_mutual_information",
+    "contingency",
+    "counts",
+    "entropy",
+    "g_test",
+    "gain_ratio",
+    "homogeneity_completeness_v_measure",
+    "information_gain",
+    "interaction_information",
+    "joint_entropy",
+    "mutual_information",
+    "mutual_information_matrix",
+    "normalized_mutual_information",
+    "permutation_test",
+    "pmi",
+    "purity",
+    "symmetric_uncertainty",
+    "total_correlation",
+    "variation_of_information",
+]

@@ -1,0 +1,348 @@
+"""Entropy of labels, and what two labels say about each other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastent import _samples
+from fastent._counts import engine
+from fastent._estimators import entropy_of_counts
+from fastent._samples import Array
+from fastent.discrete._common import described, in_unit, ratio, select
+from fastent.discrete.counting import contingency_table
+
+
+@described
+def entropy(
+    x: Any,
+    *,
+    base: float | None = None,
+    weights: Any = None,
+    estimator: str = "plugin",
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Entropy of labels, H(x) = -sum p_i ln p_i with p_i = n_i / n.
+
+    It counts labels; the entropy of given probabilities is `fastent.entropy`.
+
+    Parameters
+    ----------
+    <X>
+    <BASE>
+    <WEIGHTS>
+    estimator : str
+        How to estimate from few samples: "plugin", or one of `fastent.discrete.ESTIMATORS`.
+    <COMMON>
+
+    <SCALAR>
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.entropy(["a", "b", "a", "b"], base=2)
+    np.float64(1.0)
+    """
+    columns = _samples.read_columns("entropy", "x", x, missing, workers)
+    found = _samples.level_counts(columns, _samples.check_weights("entropy", weights, len(columns.codes)))
+    values = np.array([entropy_of_row(row, estimator) for row in found])
+    return in_unit("entropy", values[0] if columns.single else values, base)
+
+
+def entropy_of_row(counts: Array, estimator: str) -> float:
+    if estimator == "plugin":
+        return float(engine.entropy_of_counts(np.ascontiguousarray(counts, np.float64)[None])[0])
+    return float(entropy_of_counts(counts[None], estimator)[0])
+
+
+@described
+def joint_entropy(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Entropy of pairs of labels, H(x, y) = -sum p_ij ln p_ij.
+
+    Parameters
+    ----------
+    <XY>
+    <BASE>
+    <WEIGHTS>
+    <COMMON>
+
+    <SCALAR>
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.joint_entropy([0, 0, 1, 1], [0, 1, 0, 1], base=2)
+    np.float64(2.0)
+    """
+    found = _samples.measure("joint_entropy", x, y, contingency, weights, missing, workers)
+    return in_unit("joint_entropy", select(found, "h_xy"), base)
+
+
+@described
+def conditional_entropy(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Entropy left in x once y is known, H(x | y) = sum p_ij ln(p_j / p_ij).
+
+    Every term is at least 0, so nothing cancels where y nearly decides x; 0 exactly where it does.
+
+    Parameters
+    ----------
+    <XY>
+    <BASE>
+    <WEIGHTS>
+    <COMMON>
+
+    <SCALAR>
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.conditional_entropy([0, 1, 2, 3], [0, 0, 1, 1], base=2)
+    np.float64(1.0)
+    """
+    found = _samples.measure("conditional_entropy", x, y, contingency, weights, missing, workers)
+    return in_unit("conditional_entropy", select(found, "h_x_given_y"), base)
+
+
+@described
+def mutual_information(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    estimator: str = "plugin",
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Mutual information, I(x; y) = sum p_ij ln(p_ij / (p_i p_j)).
+
+    Summed as terms that cannot be negative, of exact products of counts: never below 0, exactly 0 for independent
+    tables, and exactly H(x) where y decides x.
+
+    Parameters
+    ----------
+    <XY>
+    <BASE>
+    <WEIGHTS>
+    estimator : str
+        How to estimate H(x) + H(y) - H(x, y) from few samples: "plugin", or one of `fastent.discrete.ESTIMATORS`,
+        whose differences may be negative.
+    <COMMON>
+
+    <SCALAR>
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastent import discrete
+    >>> discrete.mutual_information(["a", "a", "b", "b"], [0, 0, 1, 1], base=2)
+    np.float64(1.0)
+    >>> X = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> discrete.mutual_information(X, [0, 0, 1, 1], base=2)
+    array([1., 0.])
+    """
+    name = "mutual_information"
+    if estimator == "plugin":
+        found = select(_samples.measure(name, x, y, contingency, weights, missing, workers), "mi")
+        return in_unit(name, found, base)
+    if weights is not None:
+        raise ValueError(f"{name}: estimators other than 'plugin' take counts, not weights")
+    if contingency is None:
+        if x is None or y is None:
+            raise TypeError(f"{name}: pass x and y, or contingency=")
+        contingency = contingency_table(x, y, missing=missing, workers=workers)
+    table = np.asarray(contingency)
+    if table.ndim < 2:
+        raise ValueError(f"{name}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
+    joint = entropy_of_counts(table.reshape(*table.shape[:-2], -1), estimator)
+    margins = entropy_of_counts(table.sum(-1), estimator) + entropy_of_counts(table.sum(-2), estimator)
+    return in_unit(name, margins - joint, base)
+
+
+@described
+def information_gain(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """What a split of the samples by x tells about y: H(y) - H(y | x), which is the mutual information.
+
+    Parameters
+    ----------
+    <XY>
+    <BASE>
+    <WEIGHTS>
+    <COMMON>
+
+    <SCALAR>
+
+    Notes
+    -----
+    Quinlan 1986. Thresholds of numeric columns are found by `best_split`.
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.information_gain(["sun", "sun", "rain"], [1, 1, 0], base=2).round(4)
+    np.float64(0.9183)
+    """
+    found = _samples.measure("information_gain", x, y, contingency, weights, missing, workers)
+    return in_unit("information_gain", select(found, "mi"), base)
+
+
+@described
+def gain_ratio(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Information gain of x about y by the entropy of the split, I(x; y) / H(x); 0 where x has one level.
+
+    Parameters
+    ----------
+    <XY>
+    <WEIGHTS>
+    <COMMON>
+
+    <SCALAR>
+
+    Notes
+    -----
+    Quinlan 1993, C4.5.
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.gain_ratio([0, 1, 2, 3], [0, 0, 1, 1])
+    np.float64(0.5)
+    """
+    found = _samples.measure("gain_ratio", x, y, contingency, weights, missing, workers)
+    return ratio(select(found, "mi"), select(found, "h_x"), 0.0)
+
+
+@described
+def variation_of_information(
+    x: Any = None,
+    y: Any = None,
+    *,
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Distance between two labellings, H(x | y) + H(y | x): a metric, 0 for the same partition.
+
+    Parameters
+    ----------
+    <XY>
+    <BASE>
+    <WEIGHTS>
+    <COMMON>
+
+    <SCALAR>
+
+    Notes
+    -----
+    Meila 2007.
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.variation_of_information(["a", "a", "b"], [7, 7, 3])
+    np.float64(0.0)
+    """
+    found = _samples.measure("variation_of_information", x, y, contingency, weights, missing, workers)
+    return in_unit("variation_of_information", select(found, "h_x_given_y") + select(found, "h_y_given_x"), base)
+
+
+@described
+def pmi(
+    x: Any = None,
+    y: Any = None,
+    *,
+    kind: str = "pmi",
+    contingency: Any = None,
+    base: float | None = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> Any:
+    """Pointwise mutual information of every cell, ln(p_ij / (p_i p_j)).
+
+    Parameters
+    ----------
+    x, y : array_like
+        Labels, (samples,).
+    kind : {"pmi", "npmi", "ppmi"}
+        As it is; divided by -ln p_ij, between -1 and 1; or with negative values as 0.
+    contingency : array_like, optional
+        Instead of x and y, their table.
+    <BASE>
+    <WEIGHTS>
+    <COMMON>
+
+    Returns
+    -------
+    ndarray
+        (levels of x, levels of y). Cells that never occur are -inf (npmi -1, ppmi 0); nan where a level never occurs.
+
+    Notes
+    -----
+    Church & Hanks 1990; Bouma 2009.
+
+    Examples
+    --------
+    >>> from fastent import discrete
+    >>> discrete.pmi([0, 0, 1, 1], [0, 0, 1, 1], base=2)
+    array([[  1., -inf],
+           [-inf,   1.]])
+    """
+    if kind not in ("pmi", "npmi", "ppmi"):
+        raise ValueError(f"pmi: kind must be 'pmi', 'npmi' or 'ppmi', got {kind!r}")
+    table = contingency
+    if table is None:
+        table = contingency_table(x, y, weights=weights, missing=missing, workers=workers)
+    read = _samples.read_table("pmi", table.toarray() if hasattr(table, "toarray") else table)
+    assert not isinstance(read, _samples.Sample)
+    total = read.sum((-2, -1), keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        expected = read.sum(-1, keepdims=True) * (read.sum(-2, keepdims=True) / total)
+        values = np.log(read / expected)
+        if kind == "ppmi":
+            return in_unit("pmi", np.maximum(values, 0.0), base)
+        if kind == "npmi":
+            share = values / -np.log(read / total)
+            share = np.where(read == total, 1.0, np.where(read == 0, -1.0, share))
+            return np.where(np.isnan(values), np.nan, share)
+    return in_unit("pmi", values, base)
