@@ -70,14 +70,15 @@ def isa(request: pytest.FixtureRequest) -> Iterator[str]:
     The choice belongs to the process, so it is made per module and not inside a test: tests that run in several
     threads share it.
     """
+    from fastent._config import use_isa
     from fastent._rows import engine
 
     before = engine.isa()
-    engine.use_isa(request.param)
+    use_isa(request.param)
     try:
         yield request.param
     finally:
-        engine.use_isa(before)
+        use_isa(before)
 
 
 @pytest.fixture

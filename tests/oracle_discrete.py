@@ -1,4 +1,4 @@
-"""The textbook definition of every measure of labels, evaluated exactly: what the tests compare `fastent.discrete` with.
+"""The textbook definition of every measure of labels, evaluated exactly: what the tests compare with.
 
 Probabilities are exact fractions of counts or weights, and every logarithm has 50 digits, so whatever cancels in a
 definition costs nothing that matters. Written from Cover & Thomas, Elements of Information Theory, chapter 2, and from

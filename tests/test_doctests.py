@@ -15,7 +15,10 @@ MODULES = [
     "fastent",
     *(m.name for m in pkgutil.walk_packages(fastent.__path__, "fastent.") if not m.name.endswith("__main__")),
 ]
-PUBLIC = [name for name in fastent.__all__ if callable(getattr(fastent, name))]
+PUBLIC = [
+    *(f"fastent.{name}" for name in fastent.__all__ if callable(getattr(fastent, name))),
+    *(f"fastent.discrete.{name}" for name in fastent.discrete.__all__ if name.islower()),
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -26,7 +29,8 @@ def test_module_examples(name):
 
 @pytest.mark.parametrize("name", PUBLIC)
 def test_every_public_function_has_an_example_and_its_options(name):
-    text = getattr(fastent, name).__doc__
+    module, _, function = name.rpartition(".")
+    text = getattr(importlib.import_module(module), function).__doc__
     assert ">>> " in text
     assert not re.search("<[A-Z]+>", text), "an option text is missing"
 

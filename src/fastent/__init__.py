@@ -1,7 +1,7 @@
 """Entropy and divergence of large arrays, fast and right on every input."""
 
-from fastent import discrete
-from fastent._codes import encode
+from typing import TYPE_CHECKING, Any
+
 from fastent._config import show_config
 from fastent._threads import set_workers
 from fastent.distributions import (
@@ -49,3 +49,22 @@ __all__ = [
     "total_variation",
     "tsallis_entropy",
 ]
+
+if TYPE_CHECKING:
+    from fastent import discrete
+    from fastent._codes import encode
+
+
+def __getattr__(name: str) -> Any:
+    """What belongs to labels is imported when it is first asked for: importing fastent stays quick."""
+    import importlib
+
+    if name == "discrete":
+        return importlib.import_module("fastent.discrete")
+    if name == "encode":
+        return importlib.import_module("fastent._codes").encode
+    raise AttributeError(f"module 'fastent' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "discrete", "encode"])

@@ -57,12 +57,12 @@ class Measure:
 def measures() -> dict[str, Measure]:
     """Every public function of fastent.distributions that has an axis to reduce, by name."""
     found = {}
-    for name, function in vars(distributions).items():
-        if inspect.isfunction(function) and function.__module__ == distributions.__name__ and not name.startswith("_"):
-            parameters = inspect.signature(function).parameters
-            if "axis" in parameters:
-                needs = frozenset(key for key, value in parameters.items() if value.default is value.empty)
-                found[name] = Measure(name, function, frozenset(parameters), needs)
+    for name in distributions.__all__:
+        function = getattr(distributions, name)
+        parameters = inspect.signature(function).parameters
+        if "axis" in parameters:
+            needs = frozenset(key for key, value in parameters.items() if value.default is value.empty)
+            found[name] = Measure(name, function, frozenset(parameters), needs)
     return found
 
 

@@ -1,0 +1,153 @@
+"""`fastent associate`, end to end: every test runs `python -m fastent` on files in a fresh directory."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastent import discrete
+
+pytestmark = pytest.mark.thread_unsafe(reason="each test has a directory and processes of its own")
+
+WINE = Path(__file__).parent.parent / "examples" / "wine" / "wine.csv"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def run(*args: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fastent", "associate", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+def lines(*args: object) -> list[list[str]]:
+    done = run(*args)
+    assert done.returncode == 0, done.stderr
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def refused(*args: object) -> str:
+    before = sorted(os.listdir())
+    done = run(*args)
+    assert done.returncode == 2, done.stdout
+    assert done.stderr.startswith("fastent: ")
+    assert done.stderr.count("\n") == 1
+    assert sorted(os.listdir()) == before
+    return done.stderr
+
+
+def write(name: str, *rows: list[Any]) -> str:
+    with open(name, "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    return name
+
+
+def test_columns_are_ranked_by_the_first_metric() -> None:
+    name = write(
+        "t.csv", ["noise", "same", "half", "y"], *[[i % 2, y, y // 2, f"c{y}"] for i in range(8) for y in range(4)]
+    )
+    shown = lines(name, "--target", "y", "--metric", "mi,nmi,ami")
+    assert [line[0] for line in shown] == ["column", "same", "half", "noise"]
+    assert shown[1][1:] == ["1.38629", "1", "1"]
+    assert float(shown[2][1]) == pytest.approx(np.log(2), rel=1e-5)
+    assert shown[3][1] == "0"
+
+
+def test_a_distance_ranks_from_the_smallest() -> None:
+    name = write("t.csv", ["far", "near", "y"], *[[i % 3, i % 2, i % 2] for i in range(12)])
+    assert [line[0] for line in lines(name, "--target", "y", "--metric", "vi")[1:]] == ["near", "far"]
+
+
+def test_the_example_gives_what_the_readme_shows() -> None:
+    readme = WINE.parents[2] / "README.md"
+    if not readme.exists():
+        pytest.skip("the README is not beside the tests")
+    done = run(WINE, "--target", "cultivar", "--metric", "mi,nmi,ami")
+    assert done.stdout in readme.read_text(encoding="utf-8")
+
+
+def test_output_holds_every_digit_and_column() -> None:
+    rng = np.random.default_rng(1)
+    X = rng.integers(0, 3, (500, 30)).astype(np.uint8)
+    np.save("x.npy", X)
+    shown = lines("x.npy", "--target", "29", "-o", "out.csv")
+    assert shown[-1] == "(20 of 29 columns; -o FILE.csv writes all of them)".split()
+    with open("out.csv", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["column", "mi"]
+    want = discrete.mutual_information(X[:, :29], X[:, 29])
+    assert {int(name): float(value) for name, value in rows} == dict(enumerate(want.tolist()))
+    assert [float(value) for _, value in rows] == sorted(want.tolist(), reverse=True)
+
+
+def test_pairs_write_the_matrix() -> None:
+    rng = np.random.default_rng(2)
+    X = rng.integers(0, 4, (300, 5)).astype(np.uint8)
+    np.save("x.npy", X)
+    shown = lines("x.npy", "--pairs", "--metric", "nmi", "-o", "m.csv")
+    with open("m.csv", newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["", "0", "1", "2", "3", "4"]
+    got = np.array([[float(value) for value in row[1:]] for row in rows])
+    assert np.array_equal(got, discrete.mutual_information_matrix(X, metric="nmi"))
+    best = np.unravel_index(np.argmax(np.triu(got, 1)), got.shape)
+    assert shown[1][:2] == [str(best[0]), str(best[1])]
+
+
+def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_level() -> None:
+    y = np.arange(1000) % 2
+    x = y + np.linspace(0, 0.5, 1000)
+    name = write("t.csv", ["x", "gap", "y"], *[[v, "" if t else 1, t] for v, t in zip(x, y, strict=True)])
+    binned = lines(name, "--target", "y", "--bins", "2")
+    assert [line[1] for line in binned[1:]] == ["0.693147", "0.693147"]
+    assert float(lines(name, "--target", "y", "--bins", "0")[1][1]) == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_quoted_names_survive() -> None:
+    name = write("t.csv", ['a, "b"', "y"], *[[i % 2, i % 2] for i in range(6)])
+    run(name, "--target", "y", "-o", "out.csv")
+    with open("out.csv", newline="") as file:
+        assert next(iter([*csv.reader(file)][1:]))[0] == 'a, "b"'
+
+
+def test_parquet_with_pyarrow() -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"a": ["u", "v", None, "u"], "y": [1, 2, 3, 1]}), "t.parquet")
+    assert lines("t.parquet", "--target", "y")[1] == ["a", "1.03972"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("t.csv",), "either --target COLUMN or --pairs"),
+        (("t.csv", "--target", "z"), "no column 'z'; it has a, y"),
+        (("t.csv", "--target", "y", "--metric", "mu"), "no metric 'mu'; there is mi"),
+        (("t.csv", "--pairs", "--metric", "ami"), "--pairs takes one --metric"),
+        (("t.csv", "--target", "y", "--bins", "1"), "from 2 to 65535, got '1'"),
+        (("t.csv", "--target", "y", "-o", "out.txt"), "its suffix must be .csv"),
+        (("t.csv", "--target", "y", "-o", "no/out.csv"), "cannot write"),
+        (("absent.csv", "--pairs"), "No such file"),
+        (("t.txt", "--pairs"), "its suffix must be one of .csv"),
+        (("ragged.csv", "--pairs"), "row 2 has 1 fields, the header has 2"),
+        (("empty.csv", "--pairs"), "holds no columns"),
+        (("cube.npy", "--pairs"), "has shape (2, 2, 2)"),
+        (("broken.npy", "--pairs"), "cannot read broken.npy"),
+    ],
+)
+def test_refusals_are_one_line(args: tuple[str, ...], words: str) -> None:
+    write("t.csv", ["a", "y"], [1, 2], [2, 1])
+    write("ragged.csv", ["a", "y"], [1, 2], [2])
+    Path("empty.csv").write_text("")
+    Path("t.txt").write_text("")
+    np.save("cube.npy", np.zeros((2, 2, 2), np.uint8))
+    Path("broken.npy").write_bytes(b"\x93NUMPY nothing")
+    assert words in refused(*args)
