@@ -1,4 +1,4 @@
-"""Counting is exact: every way to count, instruction set, layout and number of workers gives the integers of a Counter."""
+"""Counting is exact: every method, instruction set, layout and number of workers gives the integers of a Counter."""
 
 from __future__ import annotations
 
@@ -83,11 +83,12 @@ def test_block_boundaries(rows: int, columns: int, threads: None) -> None:
     for k in (1, 2, 3, 16):
         y = codes(rows, (k,), seed=1)[:, 0].astype(np.uint8)
         want = expected(x, y)
-        for (layout, lay), workers in itertools.product(LAYOUTS.items(), WORKERS):
+        for layout, lay in LAYOUTS.items():
             laid = lay(x)
             for method in ("auto", *METHODS):
-                got = contingency(laid, y, method=method, workers=workers)
-                check(got, want, (k, layout, method, workers))
+                check(contingency(laid, y, method=method, workers=1), want, (k, layout, method))
+                if k == 3 and layout in ("C", "Fortran"):
+                    check(contingency(laid, y, method=method, workers=2), want, (layout, method))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, "str"])
@@ -120,7 +121,7 @@ def test_levels(x_levels: int, y_levels: int, threads: None) -> None:
             fits = method in ("auto", "cells") or (
                 dtype == np.uint8 and (method == "planes" or x_levels * y_levels <= 256)
             )
-            for lay, workers in itertools.product((np.ascontiguousarray, np.asfortranarray), WORKERS):
+            for lay, workers in ((np.ascontiguousarray, 1), (np.asfortranarray, 2)):
                 laid = lay(x.astype(dtype))
                 if fits:
                     got = contingency(laid, y.astype(dtype), method=method, workers=workers)
@@ -147,7 +148,7 @@ def test_kinds_of_labels(dtype: str, layout: str, threads: None) -> None:
         return made.astype(dtype) - (5 if dtype in ("int8", "int64") else 0)
 
     lay = LAYOUTS[layout]
-    for workers in WORKERS:
+    for workers in WORKERS if layout == "C" else (1,):
         laid_x, laid_y = lay(labels(x)), lay(labels(y))[:, 0]
         check(contingency(laid_x, laid_y, workers=workers), want)
         check(contingency(laid_x[:, 1], laid_y, workers=workers), want[1])
@@ -233,7 +234,7 @@ def test_ends_of_the_integers(dtype: type, layout: str) -> None:
         x = np.array(labels, dtype)[np.arange(5000) % 7 % 2]
         x = x if layout == "contiguous" else np.repeat(x, 2)[::2]
         got = counts(x)
-        assert got[got > 0].tolist() == [2858, 2142], labels
+        assert got[got > 0].tolist() == [2857, 2143], labels
         assert mutual_information(x, x) > 0.6
 
 
@@ -253,18 +254,15 @@ def test_late_extremes() -> None:
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int64", "str"])
 @pytest.mark.parametrize("rows", [1, 64, 2049, 5000])
 def test_integer_weights_repeat_samples(rows: int, dtype: str, threads: None) -> None:
-    times = np.random.default_rng(rows).integers(0, 5, rows)
-    times[:40] += 1
+    times = np.random.default_rng(rows).integers(1, 5, rows)
     x = codes(rows, (2, 3, 16) * 6).astype(dtype)
     y = codes(rows, (5,), seed=1)[:, 0].astype(dtype)
     want = contingency(np.repeat(x, times, axis=0), np.repeat(y, times))
-    for (_, lay), workers in itertools.product(LAYOUTS.items(), WORKERS):
-        got = contingency(lay(x), y, weights=times, workers=workers)
-        assert got.dtype == np.float64
-        if got.shape == want.shape:  # the last level may have no weight
-            np.testing.assert_array_equal(got, want)
-        assert got.sum() == want.sum()
-    np.testing.assert_array_equal(contingency(x[:, 1], y, weights=times, sparse=True).sum(), times.sum())
+    for layout, lay in LAYOUTS.items():
+        check(contingency(lay(x), y, weights=times, workers=1 + (layout == "C")), want.astype(np.float64), layout)
+    one = contingency(x[:, 1], y, weights=times)
+    check(contingency(x[:, 1], y, weights=times, sparse=True).toarray(), one)
+    check(counts(x[:, 1], weights=times), one.sum(axis=1))
 
 
 def test_weights_against_exact_sums(threads: None) -> None:
@@ -435,7 +433,7 @@ def test_errors() -> None:
         ValueError, match=r"contingency: x must be labels of shape .*, got ndarray of shape \(4, 1, 1\)"
     ):
         contingency(x[:, None, None], x)
-    with pytest.raises(ValueError, match=r"contingency: y must be labels of shape .*, got ndarray of shape \(\)"):
+    with pytest.raises(ValueError, match=r"contingency: y must be labels of shape .*, got uint8 of shape \(\)"):
         contingency(x, np.uint8(1))
     with pytest.raises(ValueError, match="sparse=True takes one column of labels each"):
         contingency(np.c_[x, x], x, sparse=True)
@@ -479,7 +477,7 @@ def test_methods_that_do_not_fit() -> None:
                 ValueError, match=f"^contingency: method='{method}' takes unweighted columns of at most 256"
             ):
                 call()
-    with pytest.raises(ValueError, match="method='words' .* 256 cells; method='cells' takes any"):
+    with pytest.raises(ValueError, match=r"method='words' .* 256 cells; method='cells' takes any"):
         contingency(small, small, method="words")
     check(contingency(small, small, method="planes"), np.eye(20, dtype=np.int64))
 

@@ -1,0 +1,881 @@
+"""scikit-learn's clustering agreement and log loss on fastent's engine: change the import, keep the program.
+
+    from fastent.compat.sklearn import adjusted_mutual_info_score, log_loss, mutual_info_score
+
+replaces the functions of that name in ``sklearn.metrics`` and ``sklearn.metrics.cluster`` of scikit-learn 1.9: the same
+signatures, defaults, values, types, warnings and messages, with the speed and the accuracy of `fastent.discrete`.
+Neither scikit-learn nor SciPy need be installed, SciPy only for sparse tables. Every difference:
+
+======================================================= ============================== ==============================
+case                                                    scikit-learn                   fastent.compat.sklearn
+======================================================= ============================== ==============================
+**values of mutual information and what is made of it**
+independent, nearly independent or equal labels         lost digits, 0 and 1 missed    all digits, exactly 0 and 1
+`contingency` of floats                                 cut off to integers            as it is
+`contingency` with counts beyond 3e9                    nan, ValueError or any number  the value
+labels all different against others that are not        1e-16 for 0; with 'min' any    0.0
+v_measure_score with ``beta=0`` of one class            ZeroDivisionError              0.0
+pandas Int64 labels beyond 2**53                        rounded, some of them together kept apart
+labels in NumPy's StringDType                           TypeError                      the value
+**values of log_loss**
+small probabilities of the second class in one column   lost digits: 1 - p is rounded  all digits
+float32 and float16 probabilities                       computed in 32 or 16 bits      computed in 64 bits
+their rows, added up for the warning that it is not 1   in 32 or 16 bits               in 64 bits
+**contingency_matrix**
+``dtype=float32`` and counts beyond 2**24               2**24                          the count
+``dtype=float16`` or one that is not native, dense      ValueError                     the table
+other dtypes that do not hold numbers                   ValueError in SciPy's words    ValueError, in other words
+labels that are not 1-D, or that differ in length       IndexError, or SciPy's words   ValueError, as by the scores
+**errors and warnings**
+mutual_info_score of no samples, or a table of zeros    ValueError: math domain error  ValueError that says so
+negative counts in `contingency`                        nan and warnings               ValueError
+nan or infinity in a sparse `contingency`               any number, or other errors    ValueError, as in a dense one
+sparse `contingency` of three dimensions                any number                     ValueError, as for a dense one
+parameter of a wrong type                               InvalidParameterError          a class of that name and bases
+averages in the message about `average_method`          in any order                   always in the same order
+nan labels, and float labels beyond 2**63               one more RuntimeWarning        none of NumPy's warnings
+wrong calls                                             in the words of inspect        in Python's words
+origin of a warning                                     a file of scikit-learn         the line that calls
+**machinery**
+``sklearn.set_config``                                  is obeyed                      has no effect
+sparse tables, with ``sparse_interface="sparray"``      csr_array                      csr_matrix, the default
+torch, cupy and others with ``array_api_dispatch``      compute                        NumPy on the CPU
+threads                                                 one                            see `fastent.set_workers`
+======================================================= ============================== ==============================
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from fastent import _codes, _samples, discrete
+
+__all__ = [
+    "InvalidParameterError",
+    "adjusted_mutual_info_score",
+    "completeness_score",
+    "contingency_matrix",
+    "homogeneity_completeness_v_measure",
+    "homogeneity_score",
+    "log_loss",
+    "mutual_info_score",
+    "normalized_mutual_info_score",
+    "v_measure_score",
+]
+
+Array = NDArray[Any]
+
+_FLOATS = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16))
+_AVERAGES = ("arithmetic", "geometric", "max", "min")
+_LABEL_KINDS = "biufmMUST"
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A parameter has a type or a value that the function does not take."""
+
+
+# ---- agreement of two labellings -----------------------------------------------------------------------------------
+
+
+def mutual_info_score(labels_true: Any, labels_pred: Any, *, contingency: Any = None) -> float:
+    """Mutual information of two labellings in nats: sklearn.metrics.mutual_info_score.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array_like or None
+        Labels of the same samples.
+    contingency : array_like or sparse matrix, optional
+        Their table (classes, clusters), counts or weights; the labels are ignored then.
+
+    Returns
+    -------
+    float
+        Never negative; 0.0 for independent labellings.
+
+    Raises
+    ------
+    ValueError
+        Labels that are not 1-D, differ in length, are nan or infinite; a table that is not 2-D, holds negative numbers
+        or nothing.
+    TypeError
+        Labels that cannot be sorted, or bytes.
+
+    Warns
+    -----
+    UserWarning
+        Labels are floats that are not whole.
+
+    Examples
+    --------
+    >>> round(mutual_info_score([0, 0, 1, 1], ["a", "a", "b", "c"]), 12)
+    0.69314718056
+    >>> mutual_info_score(None, None, contingency=[[2, 4], [1, 2]])
+    0.0
+    """
+    name = "mutual_info_score"
+    labels = {"labels_true": (labels_true, "array none"), "labels_pred": (labels_pred, "array none")}
+    _validate(name, **labels, contingency=(contingency, "array sparse none"))
+    if contingency is None:
+        x, y = _clusterings(name, labels_true, labels_pred, "array none")
+        if not len(x):
+            raise ValueError(f"{name} is not defined without samples")
+        return float(discrete.mutual_information(x, y, missing="level"))
+    table = _check_table(contingency)
+    cells = table.data if _is_sparse(table) else table
+    if cells.size and cells.min() < 0:
+        raise ValueError(f"{name}: contingency must not hold negative numbers, got {cells.min()}")
+    if 1 in table.shape:
+        return 0.0
+    if not cells.any():
+        raise ValueError(f"{name} is not defined without samples, and contingency holds nothing but zeros")
+    return float(discrete.mutual_information(contingency=table))
+
+
+def normalized_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_method: str = "arithmetic") -> float:
+    """Mutual information divided by a mean of both entropies: sklearn.metrics.normalized_mutual_info_score.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array_like
+        Labels of the same samples.
+    average_method : {'arithmetic', 'geometric', 'min', 'max'}
+        The mean of the two entropies.
+
+    Returns
+    -------
+    float
+        Between 0 and 1: 1.0 for equal partitions, also those of one level or of no samples.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `mutual_info_score`, and for other means.
+
+    Examples
+    --------
+    >>> normalized_mutual_info_score([0, 0, 1, 1], [5, 5, 3, 3])
+    1.0
+    >>> round(normalized_mutual_info_score([0, 0, 1, 1], [0, 1, 2, 3], average_method="geometric"), 12)
+    0.707106781187
+    """
+    average = (average_method, "average")
+    x, y = _clusterings("normalized_mutual_info_score", labels_true, labels_pred, average_method=average)
+    if not len(x):
+        return 1.0
+    return float(discrete.normalized_mutual_information(x, y, average=average_method, missing="level"))
+
+
+def adjusted_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_method: str = "arithmetic") -> float:
+    """Mutual information beyond what chance would give: sklearn.metrics.adjusted_mutual_info_score.
+
+    (I - E[I]) / (mean(H(true), H(pred)) - E[I]), where E[I] is the mean over all ways to shuffle the samples.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array_like
+        Labels of the same samples.
+    average_method : {'arithmetic', 'geometric', 'min', 'max'}
+        The mean of the two entropies.
+
+    Returns
+    -------
+    float
+        1.0 for equal partitions, about 0 for independent ones, negative below chance.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `normalized_mutual_info_score`.
+
+    Examples
+    --------
+    >>> adjusted_mutual_info_score([0, 0, 1, 1], [5, 5, 3, 3])
+    1.0
+    >>> round(adjusted_mutual_info_score([0, 0, 1, 1, 2, 2], [0, 0, 1, 2, 2, 2]), 12)
+    0.50236070272
+    """
+    average = (average_method, "average")
+    given = _clusterings("adjusted_mutual_info_score", labels_true, labels_pred, average_method=average)
+    x, y = (_encoded(labels)[0] for labels in given)
+    if not len(x):
+        return 1.0
+    counts = [discrete.counts(codes) for codes in (x, y)]
+    for rigid in ([len(c) == 1 for c in counts], [int(c.max()) == 1 for c in counts]):
+        if any(rigid):  # shuffling changes nothing: all the information there is, is expected
+            return float(all(rigid))
+    return float(discrete.adjusted_mutual_information(x, y, average=average_method))
+
+
+def homogeneity_completeness_v_measure(
+    labels_true: Any, labels_pred: Any, *, beta: float = 1.0
+) -> tuple[float, float, float]:
+    """Homogeneity, completeness and their weighted mean: sklearn.metrics.homogeneity_completeness_v_measure.
+
+    Parameters
+    ----------
+    labels_true : array_like
+        Classes.
+    labels_pred : array_like
+        Clusters of the same samples.
+    beta : float
+        Weight of completeness against homogeneity in the harmonic mean, at least 0.
+
+    Returns
+    -------
+    homogeneity, completeness, v_measure : float
+        Each between 0 and 1, and 1.0 where there is nothing to tell apart.
+
+    Raises
+    ------
+    ValueError, TypeError
+        As `mutual_info_score`, and for other `beta`.
+
+    Examples
+    --------
+    >>> [round(score, 12) for score in homogeneity_completeness_v_measure([0, 0, 1, 1], [0, 1, 2, 3])]
+    [1.0, 0.5, 0.666666666667]
+    """
+    name = "homogeneity_completeness_v_measure"
+    return _v_measures(*_clusterings(name, labels_true, labels_pred, beta=(beta, "weight")), beta)
+
+
+def homogeneity_score(labels_true: Any, labels_pred: Any) -> float:
+    """Whether clusters hold samples of one class only, I / H(true): sklearn.metrics.homogeneity_score.
+
+    Parameters
+    ----------
+    labels_true : array_like
+        Classes.
+    labels_pred : array_like
+        Clusters of the same samples.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 1.0 where there is only one class.
+
+    Examples
+    --------
+    >>> homogeneity_score([0, 0, 1, 1], [0, 1, 2, 3])
+    1.0
+    """
+    return _v_measures(*_clusterings("homogeneity_score", labels_true, labels_pred), 1.0)[0]
+
+
+def completeness_score(labels_true: Any, labels_pred: Any) -> float:
+    """Whether the samples of a class are in one cluster, I / H(pred): sklearn.metrics.completeness_score.
+
+    Parameters
+    ----------
+    labels_true : array_like
+        Classes.
+    labels_pred : array_like
+        Clusters of the same samples.
+
+    Returns
+    -------
+    float
+        Between 0 and 1; 1.0 where there is only one cluster.
+
+    Examples
+    --------
+    >>> completeness_score([0, 0, 1, 1], [0, 1, 2, 3])
+    0.5
+    """
+    return _v_measures(*_clusterings("completeness_score", labels_true, labels_pred), 1.0)[1]
+
+
+def v_measure_score(labels_true: Any, labels_pred: Any, *, beta: float = 1.0) -> float:
+    """Harmonic mean of homogeneity and completeness: sklearn.metrics.v_measure_score.
+
+    Parameters
+    ----------
+    labels_true : array_like
+        Classes.
+    labels_pred : array_like
+        Clusters of the same samples.
+    beta : float
+        Weight of completeness against homogeneity, at least 0.
+
+    Returns
+    -------
+    float
+        (1 + beta) h c / (beta h + c), between 0 and 1.
+
+    Examples
+    --------
+    >>> round(v_measure_score([0, 0, 1, 1], [0, 1, 2, 3]), 12)
+    0.666666666667
+    """
+    return _v_measures(*_clusterings("v_measure_score", labels_true, labels_pred, beta=(beta, "weight")), beta)[2]
+
+
+def _v_measures(x: Array, y: Array, beta: float) -> tuple[float, float, float]:
+    if not len(x):
+        return 1.0, 1.0, 1.0
+    h, c, v = discrete.homogeneity_completeness_v_measure(x, y, beta=float(beta), missing="level")
+    return float(h), float(c), float(v)
+
+
+def contingency_matrix(
+    labels_true: Any, labels_pred: Any, *, eps: float | None = None, sparse: bool = False, dtype: Any = np.int64
+) -> Any:
+    """How many samples have each class and each cluster: sklearn.metrics.cluster.contingency_matrix.
+
+    Parameters
+    ----------
+    labels_true, labels_pred : array_like
+        Labels of the same samples; nan is a label here.
+    eps : float, optional
+        Number to add to every count, at least 0.
+    sparse : bool
+        Return a scipy.sparse.csr_matrix.
+    dtype : dtype
+        Of the counts; None for float64.
+
+    Returns
+    -------
+    ndarray or csr_matrix
+        Of shape (classes, clusters), both sorted.
+
+    Raises
+    ------
+    ValueError
+        `eps` together with ``sparse=True``, labels that are not 1-D or differ in length, a `dtype` not of numbers.
+    ImportError
+        ``sparse=True`` without SciPy.
+
+    Examples
+    --------
+    >>> contingency_matrix(["a", "a", "b", "b"], [3, 3, 3, 1])
+    array([[0, 2],
+           [1, 1]])
+    """
+    labels = {"labels_true": (labels_true, "array none"), "labels_pred": (labels_pred, "array none")}
+    _validate("contingency_matrix", **labels, eps=(eps, "weight none"), sparse=(sparse, "bool"))
+    if eps is not None and sparse:
+        raise ValueError("Cannot set 'eps' when sparse=True")
+    arrays = [np.asarray(labels_true), np.asarray(labels_pred)]
+    _check_clusterings(*arrays)
+    wanted = np.dtype(dtype)
+    if wanted.kind not in "biufc" and not sparse:
+        raise ValueError(f"dtype must be one of numbers, got {wanted}")
+    (x, rows, _), (y, columns, _) = map(_encoded, arrays)
+
+    cells = None
+    if sparse or not len(x) or max(x.itemsize, y.itemsize) > 2 or rows * columns > _samples.DENSE_CELLS:
+        cells = _samples.positive_cells(x, y, None)
+    if sparse and cells:
+        try:
+            from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+        except ImportError:
+            raise ImportError("contingency_matrix: sparse=True needs SciPy: pip install fastent[scipy]") from None
+        return csr_matrix((cells.counts, (cells.x, cells.y)), shape=(rows, columns), dtype=wanted)
+    if cells:
+        table = np.zeros((rows, columns), np.int64)
+        table[cells.x, cells.y] = cells.counts
+    else:
+        table = discrete.contingency(x, y)
+    table = table.astype(wanted, copy=False)
+    return table if eps is None else table + eps
+
+
+# ---- log loss ------------------------------------------------------------------------------------------------------
+
+
+def log_loss(
+    y_true: Any,
+    y_proba: Any = None,
+    *,
+    normalize: bool = True,
+    sample_weight: ArrayLike | None = None,
+    labels: Any = None,
+    y_pred: Any = "deprecated",
+) -> float:
+    """Mean of -ln p over the probabilities p given to the true labels (cross-entropy): sklearn.metrics.log_loss.
+
+    Parameters
+    ----------
+    y_true : array_like
+        True labels, or an indicator matrix (samples, classes) of zeros and ones.
+    y_proba : array_like
+        Probabilities (samples, classes) in the order of the sorted labels; or those of the second of two labels,
+        (samples,). They are clipped to [eps, 1 - eps] of their dtype.
+    normalize : bool
+        Divide the sum by the number or weight of the samples.
+    sample_weight : array_like, optional
+        Weight of each sample.
+    labels : array_like, optional
+        All the labels, if `y_true` may lack some.
+    y_pred : array_like
+        An older name of `y_proba`.
+
+    Returns
+    -------
+    float
+        In nats.
+
+    Raises
+    ------
+    ValueError
+        Probabilities below 0, above 1, nan or infinite; one label only; labels that are not discrete, are not in
+        `labels` or are not as many as the columns of `y_proba`; arrays of different lengths.
+    TypeError
+        Labels that cannot be sorted, bytes.
+    ZeroDivisionError
+        Weights that add up to zero.
+
+    Warns
+    -----
+    UserWarning
+        Rows of `y_proba` do not sum to one; `labels` are not sorted.
+    FutureWarning
+        `y_pred` is used.
+
+    Examples
+    --------
+    >>> round(log_loss(["no", "yes", "yes"], [0.2, 0.9, 0.6]), 12)
+    0.279776563579
+    >>> round(log_loss([2, 0], [[0.1, 0.1, 0.8], [0.5, 0.25, 0.25]], labels=[0, 1, 2]), 12)
+    0.458145365937
+    """
+    given = {"y_true": (y_true, "array"), "y_proba": ([] if y_proba is None else y_proba, "array")}
+    given |= {"normalize": (normalize, "bool"), "sample_weight": (sample_weight, "array none")}
+    _validate("log_loss", **given, labels=(labels, "array none"), y_pred=(y_pred, "array str"))
+    if not (isinstance(y_pred, str) and y_pred == "deprecated"):
+        if y_proba is not None:
+            raise ValueError("Cannot use both `y_pred` and `y_proba`. `y_pred` is deprecated, use `y_proba` instead.")
+        message = "`y_pred` was renamed to `y_proba` in version 1.9 and will be removed in 1.11. Use `y_proba` instead."
+        warnings.warn(message, FutureWarning, stacklevel=2)
+        y_proba = y_pred
+
+    p = _check_array(y_proba, _FLOATS, min_samples=1)
+    if p.max() > 1:
+        raise ValueError(f"y_prob contains values greater than 1: {p.max()}")
+    if p.min() < 0:
+        raise ValueError(f"y_prob contains values lower than 0: {p.min()}")
+    _check_lengths(p, y_true, sample_weight)
+    weights = None if sample_weight is None else _check_weights(sample_weight, len(p))
+    classes, truth = _targets(y_true, labels)
+    if p.ndim == 2 and p.shape[1] == 1:
+        p = p[:, 0]
+    _check_rows(p, classes, labels)
+
+    loss = _losses(truth, p)
+    if normalize:
+        return float(np.average(loss, weights=weights))
+    return float(loss.sum() if weights is None else np.dot(loss, weights))
+
+
+def _losses(truth: Array, p: Array) -> Array:
+    """Loss of each sample, of codes or an indicator matrix, and probabilities (samples, classes) or of class 1."""
+    eps = np.finfo(p.dtype).eps
+    low, high = float(eps), float(1 - eps)
+    if truth.ndim == 2:
+        p = np.clip(p.astype(np.float64), low, high)
+        logs = np.stack([np.log1p(-p), np.log(p)], axis=1) if p.ndim == 1 else np.log(p)
+        return -np.asarray((truth * logs).sum(axis=1))
+    if p.ndim == 2:
+        picked = p[np.arange(len(p)), truth].astype(np.float64)
+        return -np.log(np.clip(picked, low, high))
+    p = np.clip(p.astype(np.float64), low, high)
+    second = truth.astype(bool)
+    logs = np.empty(len(p))
+    logs[second] = np.log(p[second])
+    logs[~second] = np.log1p(-p[~second])
+    return -logs
+
+
+def _check_rows(p: Array, classes: Array, labels: Any) -> None:
+    """Probabilities that sum to one, and are as many as there are classes."""
+    columns = 2 if p.ndim == 1 else p.shape[1]
+    if p.ndim == 2:
+        off = np.abs(p.sum(axis=1, dtype=np.float64) - 1)
+        if not (off <= 1e-8 + math.sqrt(np.finfo(p.dtype).eps)).all():
+            message = "The y_prob values do not sum to one. Make sure to pass probabilities."
+            warnings.warn(message, UserWarning, stacklevel=3)
+    if len(classes) == columns:
+        return
+    if labels is None:
+        raise ValueError(
+            f"y_true and y_prob contain different number of classes: {len(classes)} vs {columns}. Please provide the "
+            f"true labels explicitly through the labels argument. Classes found in y_true: {classes}"
+        )
+    raise ValueError(
+        "The number of classes in labels is different from that in y_prob. "
+        f"Classes found in labels: {classes}"
+    )  # fmt: skip
+
+
+def _check_weights(sample_weight: Any, samples: int) -> Array:
+    weights = _check_array(sample_weight, name="sample_weight")
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got {weights.ndim}D array. Expected either a scalar value or "
+            f"a 1D array of length {samples}."
+        )
+    if np.all(weights == 0):
+        raise ValueError("Sample weights must contain at least one non-zero number.")
+    return weights
+
+
+def _targets(y_true: Any, labels: Any) -> tuple[Array, Array]:
+    """The sorted classes, and the class of each sample: as a code, or as a row of an indicator matrix."""
+    source = y_true if labels is None else labels
+    kind = fitted = _target_type(source, "y")
+    if "multioutput" in kind:
+        raise ValueError("Multioutput target data is not supported with label binarization")
+    if _num_samples(source) == 0:
+        raise ValueError(f"y has 0 samples: {source!r}")
+    classes = _classes(source, kind)
+    if labels is not None:
+        if not np.all(classes == labels):
+            message = (
+                f"Labels passed were {labels}. But this function assumes labels are ordered lexicographically. Pass "
+                f"the ordered labels={classes.tolist()} and ensure that the columns of y_prob correspond to this "
+                "ordering."
+            )
+            warnings.warn(message, UserWarning, stacklevel=3)
+        if not np.all(np.isin(_unique(np.asarray(y_true), any_order=True), labels)):
+            unknown = set(y_true) - set(labels)
+            raise ValueError(f"y_true contains values {unknown} not belonging to the passed labels {labels}.")
+    if len(classes) == 1:
+        if labels is not None:
+            raise ValueError(f"The labels array needs to contain at least two labels, got {classes}.")
+        raise ValueError(
+            f"y_true contains only one label ({classes[0]}). Please provide the list of all expected class labels "
+            "explicitly through the labels argument."
+        )
+
+    if labels is not None:
+        kind = _target_type(y_true)
+    array = _check_array(y_true, name="y")
+    if kind.startswith("multilabel"):
+        if not fitted.startswith("multilabel"):
+            raise ValueError("The object was not fitted with multilabel input.")
+        if len(classes) != array.shape[1]:
+            found = np.arange(array.shape[1])
+            raise ValueError(f"classes {classes} mismatch with the labels {found} found in the data")
+        return classes, array.astype(np.int64, copy=False)
+    if "multioutput" in kind:
+        raise ValueError("Multioutput target data is not supported with label binarization")
+    if kind not in ("binary", "multiclass"):
+        raise ValueError("The type of target data is not known")
+    codes, _, levels = _encoded(array.ravel())
+    if labels is not None:
+        codes = np.searchsorted(classes, levels)[codes]
+    return classes, codes
+
+
+def _classes(y: Any, kind: str) -> Array:
+    """The labels that occur, sorted."""
+    if kind == "multilabel-indicator":
+        return np.arange(_check_array(y, min_samples=1).shape[1])
+    if isinstance(y, np.ma.MaskedArray):
+        return np.asarray(sorted(set(np.unique(y))))  # a masked label has no hash
+    if kind not in ("binary", "multiclass"):
+        if isinstance(y, np.ndarray):
+            np.unique(y)  # that its labels cannot be sorted comes first
+        raise ValueError(f"Unknown label type: {(y,)!r}")
+    if hasattr(y, "__array__"):
+        array = np.asarray(y)
+        return np.asarray(_unique(array).tolist()) if array.dtype == object else _unique(array)
+    types = set(map(type, y))
+    if all(issubclass(t, str) for t in types) or all(issubclass(t, Real) for t in types):
+        return _unique(np.asarray(y))
+    found = set(y)
+    if len({isinstance(label, str) for label in found}) > 1:
+        raise ValueError(f"Mix of label input types (string and number); Got {np.unique(y)}.")
+    return np.asarray(sorted(found))
+
+
+# ---- labels --------------------------------------------------------------------------------------------------------
+
+
+def _clusterings(
+    function: str, labels_true: Any, labels_pred: Any, kind: str = "array", **others: tuple[Any, str]
+) -> tuple[Array, Array]:
+    """Two labellings of the same samples, ready to be counted, once they and the other parameters are checked."""
+    _validate(function, labels_true=(labels_true, kind), labels_pred=(labels_pred, kind), **others)
+    x, y = _check_array(labels_true), _check_array(labels_pred)
+    continuous = [_is_continuous(labels) for labels in (x, y)]
+    if any(continuous):
+        kinds = _target_type(x), _target_type(y)
+        if "continuous" in kinds:
+            message = (
+                f"Clustering metrics expects discrete values but received {kinds[0]} values for label, and {kinds[1]} "
+                "values for target"
+            )
+            warnings.warn(message, UserWarning, stacklevel=3)
+    _check_clusterings(x, y)
+    return _plain(x), _plain(y)
+
+
+def _check_clusterings(x: Array, y: Array) -> None:
+    for name, labels in (("labels_true", x), ("labels_pred", y)):
+        if labels.ndim != 1:
+            raise ValueError(f"{name} must be 1D: shape is {labels.shape}")
+    _check_lengths(x, y)
+
+
+def _strings(labels: Array) -> bool:
+    return labels.dtype == object and {str, np.str_}.issuperset(map(type, labels.ravel().tolist()))
+
+
+def _plain(labels: Array) -> Array:
+    """Labels that fastent tells apart as NumPy does; objects of several types only NumPy can compare so."""
+    if labels.dtype.kind in _LABEL_KINDS or _strings(labels):
+        return labels
+    codes: Array = np.unique(labels, return_inverse=True)[1]
+    return codes
+
+
+def _encoded(labels: Array) -> tuple[Array, int, Any]:
+    """Codes of the sorted labels, how many there are, and the labels."""
+    levels: Any
+    if labels.dtype.kind in _LABEL_KINDS or _strings(labels):
+        codes, levels = _codes.encode(labels, missing="level")[:2]
+    else:
+        levels, codes = np.unique(labels, return_inverse=True)
+    return codes, len(levels), levels
+
+
+def _unique(labels: Array, any_order: bool = False) -> Array:
+    """The labels that occur, sorted; with `any_order`, all of them if sorting is not sure to work."""
+    if labels.dtype.kind in _LABEL_KINDS or _strings(labels):
+        levels: Array = _encoded(labels.ravel())[2]
+        return levels
+    return labels if any_order else np.unique(labels)
+
+
+def _is_continuous(labels: Array, name: str = "") -> bool:
+    """Whether labels are floats that are not whole; bytes and sequences are refused."""
+    first = labels[0] if labels.ndim and len(labels) else None
+    if isinstance(first, bytes):
+        raise TypeError(
+            "Support for labels represented as bytes is not supported. Convert the labels to a string or integer "
+            "format."
+        )
+    if not hasattr(first, "__array__") and isinstance(first, Sequence) and not isinstance(first, str):
+        raise ValueError(
+            "You appear to be using a legacy multi-label data representation. Sequence of sequences are no longer "
+            "supported; use a binary array or sparse matrix instead - the MultiLabelBinarizer transformer can convert "
+            "to this format."
+        )
+    if labels.ndim not in (1, 2) or _whole(labels):
+        return False
+    _check_finite(labels, name)
+    return True
+
+
+def _whole(labels: Array) -> bool:
+    if labels.dtype.kind != "f":
+        return True
+    with np.errstate(invalid="ignore"):
+        return bool((labels.astype(np.int64).astype(labels.dtype) == labels).all())
+
+
+def _target_type(y: Any, name: str = "") -> str:
+    """What kind of labels these are, in scikit-learn's terms."""
+    if isinstance(y, str) or not (isinstance(y, Sequence) or hasattr(y, "__array__")):
+        raise ValueError(f"Expected array-like (array or non-string sequence), got {y!r}")
+    if type(y).__name__ == "SparseArray":
+        raise ValueError("y cannot be class 'SparseSeries' or 'SparseArray'")
+    try:
+        array = _to_array(y)
+    except ValueError as error:
+        if str(error).startswith("Complex data not supported"):
+            raise
+        array = np.asarray(y, dtype=object)  # rows of different lengths
+    several = array.ndim == 2 and array.shape[1] > 1
+    if several:
+        values = np.unique(array)
+        if len(values) < 3 and (values.dtype.kind in "biu" or (values.dtype.kind == "f" and _whole(values))):
+            return "multilabel-indicator"
+    continuous = _is_continuous(array, name)
+    if array.ndim not in (1, 2):
+        return "unknown"
+    if not array.size:
+        return "binary" if array.ndim == 1 else "unknown"
+    if array.dtype == object and not isinstance(array.flat[0], str):
+        return "unknown"
+    kind = "continuous" if continuous else "multiclass" if several or len(_unique(array)) > 2 else "binary"
+    return kind + "-multioutput" if several else kind
+
+
+# ---- arrays --------------------------------------------------------------------------------------------------------
+
+
+def _to_array(given: Any, dtypes: tuple[np.dtype[Any], ...] = ()) -> Array:
+    """An array of one of `dtypes`, or else of the first of them; of any dtype without them."""
+    if isinstance(given, np.matrix):
+        raise TypeError(
+            "np.matrix is not supported. Please convert to a numpy array with np.asarray. For more information see: "
+            "https://numpy.org/doc/stable/reference/generated/numpy.matrix.html"
+        )
+    if type(given).__module__.partition(".")[0] == "pandas" and hasattr(given, "isna"):
+        given = _of_pandas(given, dtypes)
+    elif not hasattr(getattr(given, "dtype", None), "kind") and dtypes:
+        given = np.asarray(given, dtypes[0])
+    array = np.asarray(given)
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported\n{array}\n")
+    return array if not dtypes or array.dtype in dtypes else array.astype(dtypes[0])
+
+
+def _of_pandas(given: Any, dtypes: tuple[np.dtype[Any], ...]) -> Any:
+    """Without pandas' own numeric dtypes, of which NumPy would make objects."""
+    columns = list(given.dtypes) if given.ndim == 2 else [given.dtype]
+    kinds = {getattr(dtype, "kind", "O") for dtype in columns}
+    own = [d for d in columns if not isinstance(d, np.dtype) and not str(d).startswith("Sparse")]
+    if not own or not kinds <= set("biuf"):
+        return given
+    if dtypes or given.ndim == 2 or np.asarray(given.isna()).any():
+        return given.astype(dtypes[0] if dtypes else np.float64)
+    return given.astype(own[0].numpy_dtype)
+
+
+def _check_array(given: Any, dtypes: tuple[np.dtype[Any], ...] = (), *, min_samples: int = 0, name: str = "") -> Array:
+    """A finite array of at most two dimensions."""
+    array = _to_array(given, dtypes)
+    if array.ndim > 2:
+        raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
+    _check_finite(array, name)
+    _check_size(array, min_samples)
+    return array
+
+
+def _check_size(array: Any, min_samples: int) -> None:
+    if min_samples and _num_samples(array) < min_samples:
+        raise ValueError(
+            f"Found array with {array.shape[0]} sample(s) (shape={array.shape}) while a minimum of {min_samples} is "
+            "required."
+        )
+    if array.ndim == 2 and array.shape[1] < 1:
+        raise ValueError(f"Found array with 0 feature(s) (shape={array.shape}) while a minimum of 1 is required.")
+
+
+def _check_finite(array: Array, name: str = "", dtype: np.dtype[Any] | None = None) -> None:
+    if array.dtype == object:
+        if not _strings(array) and np.any(array != array):
+            raise ValueError("Input contains NaN")
+        return
+    if array.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(array.sum()) or np.isfinite(array).all():
+            return
+    name = f"{name} " if name else ""
+    if np.isnan(array).any():
+        raise ValueError(f"Input {name}contains NaN.")
+    raise ValueError(f"Input {name}contains infinity or a value too large for {dtype or array.dtype!r}.")
+
+
+def _check_table(given: Any) -> Any:
+    """A table of numbers, dense or sparse."""
+    if _is_sparse(given):
+        if given.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported\n{given}\n")
+        if given.ndim < 2:
+            raise ValueError(
+                f"Expected 2D input, got input with shape {given.shape}.\nReshape your data either using "
+                "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a "
+                "single sample."
+            )
+        if given.ndim > 2:
+            raise ValueError(f"Found array with dim {given.ndim}, while dim <= 2 is required.")
+        table = given.tocoo(copy=True)  # duplicates will be added up in place
+        _check_finite(table.data, dtype=np.dtype(np.int64))
+        _check_size(table, 1)
+        return table
+    array = _to_array(given)
+    _check_finite(array if array.dtype.kind == "f" else np.zeros(0), dtype=np.dtype(np.int64))
+    if array.dtype.kind not in "biuf":
+        whole = array.astype(np.int64)  # of objects, for the errors
+        array = array.astype(np.float64) if array.dtype == object else whole
+    if array.ndim < 2:
+        kind = "scalar array" if array.ndim == 0 else "1D array"
+        dtype = getattr(given, "dtype", None)
+        if array.ndim and dtype is not None and (hasattr(given, "iloc") or hasattr(dtype, "na_value")):
+            raise ValueError(
+                f"Expected a 2-dimensional container but got {type(given)} instead. Pass a DataFrame containing a "
+                "single row (i.e. single sample) or a single column (i.e. single feature) instead."
+            )
+        raise ValueError(
+            f"Expected 2D array, got {kind} instead:\narray={array.astype(np.int64)}.\nReshape your data either using "
+            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
+            "sample."
+        )
+    if array.ndim > 2:
+        raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
+    _check_size(array, 1)
+    return array
+
+
+def _num_samples(x: Any) -> int:
+    shape = getattr(x, "shape", None)
+    if shape is not None:
+        if len(shape) == 0:
+            raise TypeError(
+                "Input should have at least 1 dimension i.e. satisfy `len(x.shape) > 0`, got scalar "
+                f"`{x!r}` instead."
+            )  # fmt: skip
+        return int(shape[0])
+    try:
+        return len(x if hasattr(x, "__len__") else np.asarray(x))
+    except TypeError as error:
+        raise TypeError(f"Expected sequence or array-like, got {type(x)}") from error
+
+
+def _check_lengths(*arrays: Any) -> None:
+    lengths = [_num_samples(array) for array in arrays if array is not None]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"Found input variables with inconsistent numbers of samples: {lengths}")
+
+
+# ---- parameters ----------------------------------------------------------------------------------------------------
+
+
+def _is_sparse(x: Any) -> bool:
+    """Whether SciPy made it; then SciPy has been imported."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(x))
+
+
+def _is_array_like(x: Any) -> bool:
+    return not np.isscalar(x) and not _is_sparse(x) and any(hasattr(x, a) for a in ("__len__", "shape", "__array__"))
+
+
+def _is_weight(x: Any) -> bool:
+    return isinstance(x, Real) and 0 <= float(x) < math.inf
+
+
+_KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "array": (_is_array_like, "an array-like"),
+    "sparse": (_is_sparse, "a sparse array or matrix"),
+    "bool": (lambda x: isinstance(x, bool | np.bool_), "an instance of 'bool' or an instance of 'numpy.bool'"),
+    "weight": (_is_weight, "a float in the range [0.0, inf)"),
+    "str": (lambda x: isinstance(x, str), "an instance of 'str'"),
+    "average": (lambda x: isinstance(x, str) and x in _AVERAGES, f"a str among {{{str(list(_AVERAGES))[1:-1]}}}"),
+    "none": (lambda x: x is None, "None"),
+}
+
+
+def _validate(function: str, **parameters: tuple[Any, str]) -> None:
+    """Each parameter, in the order of the signature, is of one of the kinds named."""
+    for name, (value, allowed) in parameters.items():
+        kinds = [_KINDS[kind] for kind in allowed.split()]
+        if not any(test(value) for test, _ in kinds):
+            texts = [text for _, text in kinds]
+            wanted = texts[-1] if len(texts) == 1 else f"{', '.join(texts[:-1])} or {texts[-1]}"
+            raise InvalidParameterError(
+                f"The {name!r} parameter of {function} must be {wanted}. Got {value!r} instead."
+            )
