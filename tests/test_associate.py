@@ -78,7 +78,7 @@ def test_output_holds_every_digit_and_column() -> None:
     X = rng.integers(0, 3, (500, 30)).astype(np.uint8)
     np.save("x.npy", X)
     shown = lines("x.npy", "--target", "29", "-o", "out.csv")
-    assert shown[-1] == "(20 of 29 columns; -o FILE.csv writes all of them)".split()
+    assert shown[-1] == ["(20", "of", "29", "columns;", "-o", "FILE.csv", "writes", "all", "of", "them)"]
     with open("out.csv", newline="") as file:
         head, *rows = csv.reader(file)
     assert head == ["column", "mi"]

@@ -14,7 +14,8 @@ import pytest
 import torch
 from scripts import run
 
-from fastent._codes import _code_dtype, as_codes, encode
+from fastent._codes import as_codes, encode
+from fastent._levels import code_dtype
 
 N = 20_000  # beyond the size below which everything is sorted or goes through a dict
 STRINGS = np.array(["oak", "elm", "", "ash", "a much longer name, of many words", "\u00e9rable", "\U0001f333"])
@@ -35,7 +36,7 @@ def check(X: Any, labels: Any) -> None:
         np.testing.assert_array_equal(found[codes[:, i]], labels[:, i])
         np.testing.assert_array_equal(np.unique(codes[:, i]), np.arange(len(found)))
         assert list(found) == sorted(found)
-    assert got.codes.dtype == _code_dtype(max(map(len, all_levels)))
+    assert got.codes.dtype == code_dtype(max(map(len, all_levels)))
 
 
 # ---- arrays --------------------------------------------------------------------------------------------------------
@@ -73,7 +74,7 @@ def test_smallest_dtype(levels: int) -> None:
         assert len(got.levels) == levels
         np.testing.assert_array_equal(got.levels[got.codes], labels)
     with pytest.raises(ValueError, match=r"at most 2\*\*32 - 1 levels, got 4294967296"):
-        _code_dtype(2**32)
+        code_dtype(2**32)
 
 
 def test_late_levels() -> None:

@@ -8,23 +8,26 @@ No other library is imported: its objects are recognised by the module of their 
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import math
 import sys
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from fastent._levels import (
+    Column,
+    code_dtype,
+    extremes,
+    first_rows,
+    object_array,
+    of_integers,
+    of_objects,
+    of_values,
+    relabelled,
+)
+
 _Array = np.ndarray[Any, Any]
 Missing = Literal["raise", "level", "omit"]
-
-_BLOCK = 1 << 14  # labels at a time: what one step leaves behind is still in the cache for the next
-_FEW = 1024  # levels for which a hash without collisions is soon found
-_SMALL = 4096  # labels below which a plain sort or dict is as good as anything
-_WORDS = 16  # of 8 bytes: longer strings are left to a dict
 
 
 class Encoded(NamedTuple):
@@ -42,12 +45,6 @@ class Codes(NamedTuple):
     cardinalities: _Array  # int64, one per column
     kept: _Array | None  # False where a label is missing and left out, in the shape of values; None: all are kept
     names: list[Any] | None  # of the columns of a frame
-
-
-class _Column(NamedTuple):
-    codes: _Array  # of any integer dtype; 0 where missing
-    levels: _Array
-    missing: _Array | None  # True where a label is missing; None: nowhere
 
 
 class _Input(NamedTuple):
@@ -133,7 +130,7 @@ def as_codes(X: Any, name: str, missing: Missing = "raise") -> Codes:
     if codes is not None:
         counts = np.zeros(len(source.columns), np.int64)
         if codes.size:
-            counts += _extremes(codes if codes.ndim == 2 else codes[:, None])[1]
+            counts += extremes(codes if codes.ndim == 2 else codes[:, None])[1]
             counts += 1
         return Codes(codes, counts, None, source.names)
     columns = _columns(source, name, missing, keep=True)
@@ -157,11 +154,11 @@ def as_codes(X: Any, name: str, missing: Missing = "raise") -> Codes:
 # ---- from columns to codes -----------------------------------------------------------------------------------------
 
 
-def _columns(source: _Input, name: str, missing: str, keep: bool) -> list[_Column]:
+def _columns(source: _Input, name: str, missing: str, keep: bool) -> list[Column]:
     """Every column relabelled; with `keep`, those that are codes already stay as they are."""
     try:
         if source.matrix is not None and source.matrix.dtype.kind in "iu":
-            return _of_integers(source.matrix if source.ndim == 2 else source.matrix[:, None])
+            return of_integers(source.matrix if source.ndim == 2 else source.matrix[:, None])
         columns = [_column(column, keep) for column in source.columns]
     except (TypeError, NotImplementedError) as error:  # of dict, pandas and pyarrow
         raise TypeError(f"{name} must hold labels that can be hashed and compared ({error})") from error
@@ -176,14 +173,8 @@ def _columns(source: _Input, name: str, missing: str, keep: bool) -> list[_Colum
     return columns
 
 
-def _code_dtype(levels: int) -> np.dtype[Any]:
-    if levels >= 1 << 32:
-        raise ValueError(f"a column of labels must have at most 2**32 - 1 levels, got {levels}")
-    return np.dtype(np.uint8 if levels <= 1 << 8 else np.uint16 if levels <= 1 << 16 else np.uint32)
-
-
-def _stack(source: _Input, columns: list[_Column], sizes: list[int]) -> _Array:
-    dtype = _code_dtype(max(sizes, default=0))
+def _stack(source: _Input, columns: list[Column], sizes: list[int]) -> _Array:
+    dtype = code_dtype(max(sizes, default=0))
     if source.ndim == 1:
         return columns[0].codes.astype(dtype, copy=False)
     codes = np.empty((source.rows, len(columns)), dtype, order="F")
@@ -209,14 +200,7 @@ def _with_missing(levels: _Array) -> _Array:
         return np.append(levels, np.array(["nan" if levels.dtype.kind == "f" else "NaT"], levels.dtype))
     if hasattr(levels.dtype, "na_object"):
         return np.append(levels, np.array([levels.dtype.na_object], levels.dtype))
-    return _objects([*levels.tolist(), None])
-
-
-def _objects(labels: Sequence[Any]) -> _Array:
-    array = np.empty(len(labels), object)
-    for i, label in enumerate(labels):  # assigned as a whole, labels that are tuples would be taken apart
-        array[i] = label
-    return array
+    return object_array([*levels.tolist(), None])
 
 
 # ---- reading -------------------------------------------------------------------------------------------------------
@@ -299,7 +283,7 @@ def _of_list(labels: list[Any] | tuple[Any, ...], name: str) -> _Array:
 # ---- one column ----------------------------------------------------------------------------------------------------
 
 
-def _column(column: Any, keep: bool) -> _Column:
+def _column(column: Any, keep: bool) -> Column:
     if isinstance(column, np.ma.MaskedArray):
         return _of_array(column.data, np.ma.getmaskarray(column), keep)
     if isinstance(column, np.ndarray):
@@ -308,7 +292,7 @@ def _column(column: Any, keep: bool) -> _Column:
     return {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}[library](column, keep)
 
 
-def _of_pandas(column: Any, keep: bool) -> _Column:
+def _of_pandas(column: Any, keep: bool) -> Column:
     dtype = column.dtype
     if dtype.name == "category":
         categorical = getattr(column, "cat", column)
@@ -320,10 +304,10 @@ def _of_pandas(column: Any, keep: bool) -> _Column:
         return _of_array(values, np.asarray(column.isna()), keep)
     codes, labels = column.factorize()
     absent = [None] if len(codes) and codes.min() < 0 else []  # the last label, which is that of the code -1
-    return _relabelled(codes, labels.tolist() + absent)
+    return relabelled(codes, labels.tolist() + absent)
 
 
-def _of_polars(column: Any, keep: bool) -> _Column:
+def _of_polars(column: Any, keep: bool) -> Column:
     kind = type(column.dtype).__name__
     mask = column.is_null().to_numpy() if column.null_count() else None
     if kind in ("Date", "Datetime", "Duration"):
@@ -337,15 +321,15 @@ def _of_polars(column: Any, keep: bool) -> _Column:
         kind = "Enum"
     if kind == "Enum":
         codes = column.to_physical() if mask is None else column.to_physical().cast(int).fill_null(-1)
-        return _of_categories(codes.to_numpy(), _objects(column.dtype.categories.to_list()))
+        return _of_categories(codes.to_numpy(), object_array(column.dtype.categories.to_list()))
     if kind == "Categorical":
-        numbers = _of_integers(column.to_physical().cast(int).fill_null(-1).to_numpy()[:, None])[0]
-        labels = column.gather(_first_rows(numbers.codes, len(numbers.levels))).to_list()
-        return _relabelled(numbers.codes, labels)
-    return _of_objects(_objects(column.to_list()))
+        numbers = of_integers(column.to_physical().cast(int).fill_null(-1).to_numpy()[:, None])[0]
+        labels = column.gather(first_rows(numbers.codes, len(numbers.levels))).to_list()
+        return relabelled(numbers.codes, labels)
+    return of_objects(object_array(column.to_list()))
 
 
-def _of_arrow(column: Any, keep: bool) -> _Column:
+def _of_arrow(column: Any, keep: bool) -> Column:
     kind = str(column.type)
     if kind.startswith(("date32", "date64", "timestamp", "duration")):
         return _of_array(column.to_numpy(zero_copy_only=False), None, keep)
@@ -360,7 +344,7 @@ def _of_arrow(column: Any, keep: bool) -> _Column:
     return _of_encoding(column.indices.cast("int64").fill_null(-1).to_numpy(), column.dictionary.to_pylist())
 
 
-def _of_array(values: _Array, mask: _Array | None, keep: bool) -> _Column:
+def _of_array(values: _Array, mask: _Array | None, keep: bool) -> Column:
     """A column of an array, of which `mask` marks missing entries beside those that are so by themselves."""
     if values.dtype.kind in "fmM":
         absent = np.isnan(values)  # also of NaT
@@ -368,264 +352,26 @@ def _of_array(values: _Array, mask: _Array | None, keep: bool) -> _Column:
     if mask is None or not mask.any():
         codes = _ready(values) if keep else None
         if codes is not None:
-            return _Column(codes, np.arange(int(codes.max()) + 1 if len(codes) else 0), None)
-        return _of_values(values)
-    part = _of_values(values[~mask])
+            return Column(codes, np.arange(int(codes.max()) + 1 if len(codes) else 0), None)
+        return of_values(values)
+    part = of_values(values[~mask])
     codes = np.zeros(len(values), part.codes.dtype)
     codes[~mask] = part.codes
     if part.missing is not None:
         mask = mask.copy()
         mask[~mask] = part.missing
-    return _Column(codes, part.levels, mask)
+    return Column(codes, part.levels, mask)
 
 
-def _of_values(values: _Array) -> _Column:
-    kind = values.dtype.kind
-    if kind in "iu":
-        return _of_integers(values[:, None])[0]
-    if kind in "bmM":  # as the integers they are
-        column = _of_integers(values.view(np.uint8 if kind == "b" else np.int64)[:, None])[0]
-        return column._replace(levels=column.levels.view(values.dtype))
-    if kind == "f":
-        return _of_numbers(values)
-    if kind in "cV":
-        raise TypeError(f"got dtype {values.dtype}")
-    return (_of_few(values) if kind in "US" else None) or _of_objects(values)
-
-
-def _of_categories(codes: _Array, categories: _Array) -> _Column:
+def _of_categories(codes: _Array, categories: _Array) -> Column:
     """All categories are levels, used or not; the code -1 is missing."""
     absent = codes < 0
-    codes = codes.astype(_code_dtype(len(categories)))
+    codes = codes.astype(code_dtype(len(categories)))
     codes[absent] = 0
-    return _Column(codes, categories, absent if absent.any() else None)
+    return Column(codes, categories, absent if absent.any() else None)
 
 
-def _of_encoding(codes: _Array, labels: Any) -> _Column:
+def _of_encoding(codes: _Array, labels: Any) -> Column:
     """What another library has numbered: the labels that occur, sorted; the code -1 is missing."""
-    column = _of_integers(codes[:, None])[0]
-    return _relabelled(column.codes, [None if code < 0 else labels[code] for code in column.levels.tolist()])
-
-
-# ---- integers ------------------------------------------------------------------------------------------------------
-
-
-def _extremes(X: _Array) -> tuple[_Array, _Array]:
-    """Smallest and largest entry of each column."""
-    rows, columns = X.shape
-    if not 1 < columns <= 32 or abs(X.strides[0]) < abs(X.strides[1]):
-        return X.min(axis=0), X.max(axis=0)
-    low = high = X[0]  # NumPy takes 16 ns per element to reduce rows as short as these
-    step = _BLOCK // columns
-    for start in range(0, rows, step):
-        block = X[start : start + step].T.copy()
-        low, high = np.minimum(low, block.min(axis=1)), np.maximum(high, block.max(axis=1))
-    return low, high
-
-
-def _of_integers(X: _Array) -> list[_Column]:
-    """Columns of integers, by a table over the range of each, block by block through all columns.
-
-    np.unique takes 40 ns per label, this 1 to 3 (matrices in C order up to 6).
-    """
-    rows, columns = X.shape
-    if not X.size:
-        return [_Column(np.empty(rows, np.uint8), np.empty(0, X.dtype), None) for _ in range(columns)]
-    low, high = _extremes(X)
-    sizes = [int(b) - int(a) + 1 for a, b in zip(low, high, strict=True)]
-    limit = max(256, 2 * rows if columns == 1 else min(2 * rows, 1 << 16))
-    short = [i for i, size in enumerate(sizes) if size <= limit]
-    if len(short) < columns:
-        if columns == 1:
-            return [_of_numbers(X[:, 0])]
-        rest = iter(_of_integers(X[:, short]))
-        return [next(rest) if size <= limit else _of_integers(X[:, [i]])[0] for i, size in enumerate(sizes)]
-
-    starts = np.cumsum([0, *sizes])  # of the tables of the columns, one after the other
-    first = low.astype(np.int64)[:, None]  # uint64 wraps here, and back when it is added
-    shift = starts[:-1, None] - first
-    step = min(max(_BLOCK // columns, 64), rows)
-    buffer = np.empty((columns, step), np.int64)
-
-    seen = np.zeros(starts[-1], bool)
-
-    def blocks(add: _Array) -> Iterator[tuple[slice, _Array]]:
-        for start in range(0, rows, step):
-            part = slice(start, min(start + step, rows))
-            block = buffer[:, : part.stop - start]
-            yield part, np.add(X[part].T, add, out=block, dtype=np.int64, casting="unsafe")
-
-    def look_up(counts: _Array) -> _Array | None:
-        """Codes; None if a label is of a level not seen."""
-        unseen = int(counts.max())
-        codes = np.empty((rows, columns), _code_dtype(unseen + 1), order="F")
-        if seen.all():
-            for part, block in blocks(-first):
-                codes.T[:, part] = block
-            return codes
-        ranks = np.cumsum(seen) - 1 - np.repeat(np.cumsum(counts) - counts, sizes)
-        table = np.where(seen, ranks, unseen).astype(codes.dtype)
-        for part, block in blocks(shift):
-            found = table.take(block)
-            if found.max() == unseen:
-                return None
-            codes.T[:, part] = found
-        return codes
-
-    # A sample has seen the levels, as a rule. Marking by all labels takes longer than looking all of them up.
-    sample = np.add(X[:: max(rows // 1024, 1)].T, shift, dtype=np.int64, casting="unsafe")
-    seen[sample.ravel()] = True
-    counts = np.add.reduceat(seen, starts[:-1], dtype=np.int64)
-    likely = seen.all() or sample.size >= min(8 * int(counts.sum()), X.size)
-    codes = look_up(counts) if likely else None
-    if codes is None:
-        for _, block in blocks(shift):
-            seen[block.ravel()] = True
-        counts = np.add.reduceat(seen, starts[:-1], dtype=np.int64)
-        codes = look_up(counts)
-        assert codes is not None
-    levels = (np.flatnonzero(seen) - np.repeat(shift, counts)).astype(X.dtype)
-    split = np.split(levels, np.cumsum(counts)[:-1])
-    return [_Column(codes[:, i], split[i], None) for i in range(columns)]
-
-
-# ---- numbers and strings of few levels -----------------------------------------------------------------------------
-
-
-def _of_numbers(values: _Array) -> _Column:
-    few = _of_few(values)
-    if few is not None:
-        return few
-    levels, codes = np.unique(values, return_inverse=True)
-    return _Column(codes, levels + levels.dtype.type(0), None)  # -0.0 becomes 0.0
-
-
-def _of_few(values: _Array) -> _Column | None:
-    """Labels of fixed width by a hash that is free of collisions among the levels; None if there are too many levels.
-
-    Every label is compared with the level it is taken for, and those that differ are new levels: nothing is left to
-    chance. np.unique takes 40 ns per number and 200 per string of six characters, this 6 and 18.
-    """
-    rows = len(values)
-    if rows < _SMALL or not 0 < values.dtype.itemsize <= 8 * _WORDS or values.dtype.char == "g":
-        return None
-    values = np.ascontiguousarray(values)
-    levels = np.unique(values[:: rows // (_SMALL // 2)])
-    known = _hash_of(levels)
-    codes = np.empty(rows, np.uint16)
-    for start in range(0, rows, _BLOCK):
-        block = values[start : start + _BLOCK]
-        words = _words(block)
-        while known is not None:
-            found = known.table.take(_slots(words, known.factors, known.shift))
-            new = np.zeros(len(block), bool)
-            for word, level in zip(words, known.words, strict=True):
-                new |= level.take(found) != word
-            if not new.any():
-                codes[start : start + _BLOCK] = found
-                break
-            levels = np.concatenate([levels, np.unique(block[new])])
-            known = _hash_of(levels)
-        if known is None:
-            return None
-    order = np.argsort(levels)
-    ranks = np.empty(len(levels), _code_dtype(len(levels)))
-    ranks[order] = np.arange(len(levels))
-    levels = levels[order]
-    return _Column(ranks.take(codes), levels + levels.dtype.type(0) if levels.dtype.kind == "f" else levels, None)
-
-
-class _Hash(NamedTuple):
-    table: _Array  # slot -> number of the one level that may be there
-    factors: list[np.uint64]
-    shift: np.uint64
-    words: list[_Array]  # of the levels
-
-
-def _hash_of(levels: _Array) -> _Hash | None:
-    count, words = len(levels), _words(levels)
-    if count > _FEW:
-        return None
-    bits = min(max(8, 2 * count.bit_length()), 20)  # so that an attempt succeeds with probability 0.6 at least
-    shift = np.uint64(64 - bits)
-    odd = (np.uint64(pow(0xD1342543DE82EF95, i, 1 << 64)) for i in itertools.count(1))
-    for _ in range(64):
-        factors = list(itertools.islice(odd, len(words)))
-        slots = _slots(words, factors, shift)
-        if len(np.unique(slots)) == count:
-            table = np.zeros(1 << bits, np.uint16)
-            table[slots] = np.arange(count)
-            return _Hash(table, factors, shift, words)
-    return None
-
-
-def _slots(words: list[_Array], factors: list[np.uint64], shift: np.uint64) -> _Array:
-    total = words[0] * factors[0]
-    for word, factor in zip(words[1:], factors[1:], strict=True):
-        total += word * factor
-    total >>= shift
-    return total.view(np.int64)
-
-
-def _words(values: _Array) -> list[_Array]:
-    """Labels as 64-bit words, equal where the labels are."""
-    if values.dtype.kind == "f":
-        return [(values.astype(np.float64) + 0.0).view(np.uint64)]  # -0.0 becomes 0.0
-    if values.dtype.kind in "iu":
-        return [values.astype(np.uint64)]
-    width = math.gcd(values.dtype.itemsize, 8)
-    columns = values.view(f"u{width}").reshape(len(values), -1)
-    return [columns[:, i].astype(np.uint64) for i in range(columns.shape[1])]
-
-
-# ---- objects -------------------------------------------------------------------------------------------------------
-
-
-def _of_objects(values: _Array) -> _Column:
-    """Objects, and strings that are too long or too many for a hash of their own, by a dict.
-
-    Columns of objects are often references to the same few: then their addresses are hashed instead, which takes
-    10 ns per label; the dict takes 50.
-    """
-    if values.dtype == object and len(values) >= _SMALL:
-        values = np.ascontiguousarray(values)
-        few = _of_few(np.ndarray(values.shape, np.intp, buffer=values))
-        if few is not None:
-            first = _first_rows(few.codes, len(few.levels))
-            return _relabelled(few.codes, [values[i] for i in first], np.argsort(first).tolist())
-    numbers: defaultdict[Any, int] = defaultdict(itertools.count().__next__)
-    codes = np.empty(len(values), np.int64)
-    for start in range(0, len(values), _BLOCK):
-        block = values[start : start + _BLOCK].tolist()
-        codes[start : start + _BLOCK] = np.fromiter(map(numbers.__getitem__, block), np.int64, len(block))
-    column = _relabelled(codes, list(numbers))
-    return column if values.dtype == object else column._replace(levels=np.array(column.levels, values.dtype))
-
-
-def _first_rows(codes: _Array, levels: int) -> _Array:
-    """The row in which each code appears first."""
-    first = np.empty(levels, np.intp)
-    first[codes[::-1]] = np.arange(len(codes))[::-1]  # of several assignments the last one stays
-    return first
-
-
-def _relabelled(codes: _Array, labels: list[Any], order: list[int] | None = None) -> _Column:
-    """Numbered labels, some equal, in the order of the sorted levels; or, if they cannot be sorted, in this order."""
-    distinct = list(dict.fromkeys(labels if order is None else [labels[i] for i in order]))
-    if not {str, bytes, int, bool}.issuperset(map(type, distinct)):
-        distinct = [label for label in distinct if not _is_missing(label)]
-    with contextlib.suppress(TypeError):
-        distinct = sorted(distinct)
-    ranks = dict(zip(distinct, itertools.count(), strict=False))
-    table = np.array([ranks.get(label, -1) for label in labels], np.int64)
-    absent = table < 0
-    table[absent] = 0
-    missing = absent.take(codes) if absent.any() else None
-    return _Column(table.astype(_code_dtype(len(ranks))).take(codes), _objects(distinct), missing)
-
-
-def _is_missing(label: Any) -> bool:
-    try:
-        return label is None or bool(label != label)  # nan, NaT, Decimal("nan")
-    except (TypeError, ValueError):
-        return type(label).__name__ == "NAType"
+    column = of_integers(codes[:, None])[0]
+    return relabelled(column.codes, [None if code < 0 else labels[code] for code in column.levels.tolist()])

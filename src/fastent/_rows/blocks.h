@@ -19,6 +19,7 @@
 #define REAL_DTYPE ROWS_FLOAT32
 #define REAL_LANES SL
 #define REAL_ROWS 4
+#define REAL_FROM_HALVES floats_from_halves
 #include "load.h"
 #endif
 

@@ -37,6 +37,10 @@ INLINE float bfloat_to_float(uint16_t bfloat) {
     return value;
 }
 
+#if defined(VEC_AVX512)
+INLINE double uint64_to_double(uint64_t n) { return (double)n; }
+INLINE double int64_to_double(int64_t n) { return (double)n; }
+#else
 /* AVX2 and SSE2 have no conversion of 64-bit integers: both halves are exact doubles, their sum rounds once */
 INLINE double uint64_to_double(uint64_t n) {
     uint64_t high_bits = (n >> 32) | UINT64_C(0x4530000000000000); /* 2^84 + high 2^32 */
@@ -55,6 +59,7 @@ INLINE double int64_to_double(int64_t n) {
     memcpy(&low, &low_bits, 8);
     return (high - (0x1p84 + 0x1p63 + MAGIC)) + low;
 }
+#endif
 
 INLINE void gather_items(char *target, const char *source, int64_t stride, int64_t n, int size) {
     for (int64_t i = 0; i < n; i++)

@@ -4,7 +4,8 @@
  * only), mask and scale. So no loop is written for a combination of them. Contiguous rows of REALs that are unmasked and
  * unscaled are not copied: load_row returns a pointer into the array.
  *
- * Included once per REAL, with REAL_DTYPE, REAL_LANES (of its vector) and REAL_ROWS (transposed at a time) beside it.
+ * Included once per REAL, with REAL_DTYPE, REAL_LANES (of its vector), REAL_ROWS (transposed at a time) and perhaps
+ * REAL_FROM_HALVES (instructions that convert float16) beside it.
  */
 #define NAMED_AS(name, real) name##_##real
 #define NAMED_BY(name, real) NAMED_AS(name, real)
@@ -24,7 +25,13 @@ static void NAMED(convert)(REAL *target, const char *source, int dtype, int64_t 
     switch (dtype) {
         CONVERT(ROWS_FLOAT64, double, item)
         CONVERT(ROWS_FLOAT32, float, item)
+#if defined(REAL_FROM_HALVES)
+    case ROWS_FLOAT16:
+        REAL_FROM_HALVES(target, source, n);
+        break;
+#else
         CONVERT(ROWS_FLOAT16, uint16_t, half_to_float(item))
+#endif
         CONVERT(ROWS_BFLOAT16, uint16_t, bfloat_to_float(item))
         CONVERT(ROWS_INT8, int8_t, item)
         CONVERT(ROWS_INT16, int16_t, item)
@@ -159,6 +166,7 @@ static void NAMED(load_tile)(const rows_job *job, const rows_operand *operand, i
 #undef REAL_DTYPE
 #undef REAL_LANES
 #undef REAL_ROWS
+#undef REAL_FROM_HALVES
 #undef CONVERT
 #undef NAMED
 #undef NAMED_AS

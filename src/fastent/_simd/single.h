@@ -101,6 +101,24 @@ INLINE vs spad(vs x, int64_t n, float filling) {
 
 INLINE vs sabs(vs x) { return sfrom_bits(sbits(x) & sset_bits(UINT32_MAX >> 1)); }
 
+/* n float16 numbers at an address of any alignment. */
+INLINE void floats_from_halves(float *target, const char *source, int64_t n) {
+    for (int64_t i = 0; i < n; i += 8) {
+        uint16_t part[8] = {0};
+        float last[8];
+        int64_t rest = n - i;
+        __m128i halves;
+        if (rest >= 8) {
+            _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 2 * i))));
+            continue;
+        }
+        memcpy(part, source + 2 * i, (size_t)(2 * rest));
+        halves = _mm_loadu_si128((const __m128i *)part);
+        _mm256_storeu_ps(last, _mm256_cvtph_ps(halves));
+        memcpy(target + i, last, sizeof(float) * (size_t)rest);
+    }
+}
+
 /* Four rows of n floats become four columns. */
 INLINE void transpose_rows_float(const float *from, int64_t pitch, int64_t n, float *to, int64_t stride) {
     for (int64_t next = 0, i; next < n && n >= 4; next += 4) {

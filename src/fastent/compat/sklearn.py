@@ -74,7 +74,12 @@ __all__ = [
 Array = NDArray[Any]
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16))
-_AVERAGES = ("arithmetic", "geometric", "max", "min")
+_AVERAGES: dict[str, Callable[[float, float], float]] = {
+    "arithmetic": lambda x, y: (x + y) / 2,
+    "geometric": lambda x, y: math.sqrt(x * y),
+    "max": max,
+    "min": min,
+}
 _LABEL_KINDS = "biufmMUST"
 
 
@@ -168,9 +173,10 @@ def normalized_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_
     """
     average = (average_method, "average")
     x, y = _clusterings("normalized_mutual_info_score", labels_true, labels_pred, average_method=average)
-    if not len(x):
-        return 1.0
-    return float(discrete.normalized_mutual_information(x, y, average=average_method, missing="level"))
+    h_x, h_y, mi, same = _shared(x, y)
+    if same or mi == 0:
+        return float(same)
+    return min(mi / _AVERAGES[average_method](h_x, h_y), 1.0)
 
 
 def adjusted_mutual_info_score(labels_true: Any, labels_pred: Any, *, average_method: str = "arithmetic") -> float:
@@ -319,10 +325,22 @@ def v_measure_score(labels_true: Any, labels_pred: Any, *, beta: float = 1.0) ->
 
 
 def _v_measures(x: Array, y: Array, beta: float) -> tuple[float, float, float]:
-    if not len(x):
+    h_x, h_y, mi, same = _shared(x, y)
+    if same:
         return 1.0, 1.0, 1.0
-    h, c, v = discrete.homogeneity_completeness_v_measure(x, y, beta=float(beta), missing="level")
-    return float(h), float(c), float(v)
+    homogeneity, completeness = (min(mi / h, 1.0) if h else 1.0 for h in (h_x, h_y))
+    weighted = float(beta) * homogeneity + completeness
+    return homogeneity, completeness, (1 + float(beta)) * homogeneity * completeness / weighted if weighted else 0.0
+
+
+def _shared(x: Array, y: Array) -> tuple[float, float, float, bool]:
+    """Both entropies, the mutual information, and whether the partitions are the same."""
+    if not len(x):
+        return 0.0, 0.0, 0.0, True
+    found = _samples.measure("mutual_information", x, y, None, None, "level", None)
+    values = {name: float(found[place]) for name, place in _samples.STATISTICS.items()}
+    same = values["h_x_given_y"] == values["h_y_given_x"] == 0  # h_x and h_y may differ by a rounding even then
+    return values["h_x"], values["h_y"], values["mi"], same
 
 
 def contingency_matrix(
