@@ -72,6 +72,7 @@ def engine(name: str) -> Extension:
     )
 
 
-extensions = [Extension("fastent._openmp", [f"{PACKAGE}/_openmp.pyx"]), *(engine(name) for name in ENGINES)]
+plain = [Extension(f"fastent.{name}", [f"{PACKAGE}/{name}.pyx"]) for name in ("_openmp", "_chance")]
+extensions = [*plain, *(engine(name) for name in ENGINES)]
 directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "freethreading_compatible": True}
 setup(ext_modules=cythonize(extensions, compiler_directives=directives), cmdclass={"build_ext": BuildEngines})

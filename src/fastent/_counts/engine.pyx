@@ -9,7 +9,6 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
-from libc.math cimport exp, log
 from libc.string cimport memset
 
 import numpy as np
@@ -121,7 +120,7 @@ cdef int region(int workers) except -1:
 def narrow(values, int workers):
     """Contiguous signed integers as uint8 codes: (codes, lowest, highest); codes is None if they do not fit."""
     cdef _View view = _View(values)
-    cdef int64_t n = view.view.shape[0], item = view.view.itemsize, i, chunk, chunks
+    cdef int64_t n = view.view.shape[0], item = view.view.itemsize, chunks
     cdef const char *data = <const char *>view.view.buf
     codes = np.empty(n, np.uint8)
     cdef uint8_t[::1] out = codes
@@ -225,7 +224,8 @@ cdef class TargetCounter:
             packed = np.zeros((y_levels - 1, self.job.words), np.uint64)
             planes = packed
             if self.n:
-                active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[0, 0], self.job.words, scratch.memory)
+                active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[0, 0], self.job.words,
+                            scratch.memory)
             self.job.y_planes = &planes[0, 0] if self.n else NULL
             self.keep += (packed,)
         self.y_counts = np.zeros(y_levels, np.int64)
@@ -350,7 +350,8 @@ def statistics_of_cells(cells, rows, columns, x_counts, y_counts):
     cdef double[::1] out = result
     if cell.shape[0]:
         with nogil:
-            active.statistics(&cell[0], &row[0], &column[0], cell.shape[0], &x[0], x.shape[0], &y[0], y.shape[0], &out[0])
+            active.statistics(&cell[0], &row[0], &column[0], cell.shape[0], &x[0], x.shape[0], &y[0], y.shape[0],
+                              &out[0])
     return result
 
 
@@ -364,50 +365,6 @@ def entropy_of_counts(counts):
         for i in range(view.shape[0]):
             out[i] = active.entropy(&view[i, 0], view.shape[1])
     return result
-
-
-cdef double expected_of_pair(int64_t a, int64_t b, int64_t total, const double *log_factorials) noexcept nogil:
-    """Sum of n/N ln(N n/(a b)) over the hypergeometric distribution of n, outwards from its most likely value."""
-    cdef int64_t lowest = max(<int64_t>0, a + b - total), highest = min(a, b), n, mode
-    cdef double start, weight, value = 0, scale = <double>total / (<double>a * <double>b)
-    mode = min(highest, max(lowest, <int64_t>((<double>(a + 1) * <double>(b + 1)) / <double>(total + 2))))
-    start = exp(log_factorials[a] + log_factorials[b] + log_factorials[total - a] + log_factorials[total - b]
-                - log_factorials[total] - log_factorials[mode] - log_factorials[a - mode] - log_factorials[b - mode]
-                - log_factorials[total - a - b + mode])
-    weight = start
-    for n in range(mode, highest + 1):
-        if n > 0:
-            value += weight * n * log(n * scale)
-        weight = weight * <double>(a - n) * <double>(b - n) / (<double>(n + 1) * <double>(total - a - b + n + 1))
-        if weight < 1e-25 * start:
-            break
-    weight = start
-    n = mode
-    while n > lowest:
-        weight = weight * <double>n * <double>(total - a - b + n) / (<double>(a - n + 1) * <double>(b - n + 1))
-        n = n - 1
-        if n > 0:
-            value += weight * n * log(n * scale)
-        if weight < 1e-25 * start:
-            break
-    return value / total
-
-
-def expected_mutual_information(a, a_times, b, b_times, int64_t total, log_factorials, int workers):
-    """Of two labellings with shuffled samples; a and b: distinct counts of their levels, and how often each occurs."""
-    cdef const int64_t[::1] x = a, y = b
-    cdef const double[::1] table = log_factorials
-    sums = np.zeros((len(a), len(b)))
-    cdef double[:, ::1] out = sums
-    cdef int64_t i, j, m = x.shape[0], k = y.shape[0]
-    cdef int threads = region(workers if m * k > 256 else 1)
-    with nogil:
-        for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
-            for j in range(k):
-                out[i, j] = expected_of_pair(x[i], y[j], total, &table[0])
-    if threads > 1:
-        _openmp.leave()
-    return float(a_times @ sums @ b_times)
 
 
 cdef class PairCounter:
@@ -436,7 +393,8 @@ cdef class PairCounter:
         """The planes of all columns, and the counts of their levels from 1 on."""
         cdef _View view = _View(x)
         cdef const int64_t[::1] level_view = levels, offset = offsets
-        packed, counts = np.zeros((int(offsets.max()) + 1, self.words), np.uint64), np.zeros(int(offsets.max()) + 1, np.int64)
+        total = int(offsets.max()) + 1
+        packed, counts = np.zeros((total, self.words), np.uint64), np.zeros(total, np.int64)
         cdef uint64_t[:, ::1] planes = packed
         cdef int64_t[::1] count = counts
         cdef const char *data = <const char *>view.view.buf
@@ -449,7 +407,8 @@ cdef class PairCounter:
                     self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0], self.words,
                                       scratch.memory + COUNTS_SCRATCH * threadid())
                     for p in range(offset[c], offset[c + 1]):
-                        self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words, &count[p], 1)
+                        self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words,
+                                             &count[p], 1)
         if threads > 1:
             _openmp.leave()
         return packed, counts

@@ -219,12 +219,10 @@ DEFINE_OVERLAP(overlap_plain, , bits_of_words)
 
 typedef void overlap_tile(const uint64_t *const *, const uint64_t *const *, int64_t, int64_t, int64_t (*)[OVERLAP_TILE]);
 
-#if defined(VEC_AVX512) && defined(__GNUC__)
-#define VPOPCNT_ATTRIBUTE __attribute__((target("avx512vpopcntdq")))
-#define VPOPCNT(x) _mm512_popcnt_epi64(x)
-DEFINE_OVERLAP(overlap_vpopcnt, VPOPCNT_ATTRIBUTE, VPOPCNT)
+#if defined(VPOPCNT_ATTRIBUTE)
+DEFINE_OVERLAP(overlap_vpopcnt, VPOPCNT_ATTRIBUTE, bits_of_words_vpopcnt)
 static overlap_tile *best_overlap(void) {
-    return __builtin_cpu_supports("avx512vpopcntdq") ? overlap_vpopcnt_tile : overlap_plain_tile;
+    return has_vpopcnt() ? overlap_vpopcnt_tile : overlap_plain_tile;
 }
 #else
 static overlap_tile *best_overlap(void) { return overlap_plain_tile; }

@@ -20,7 +20,7 @@ labels in NumPy's StringDType                           TypeError               
 **values of log_loss**
 small probabilities of the second class in one column   lost digits: 1 - p is rounded  all digits
 float32 and float16 probabilities                       computed in 32 or 16 bits      computed in 64 bits
-their rows, added up for the warning that it is not 1   in 32 or 16 bits               in 64 bits
+sums of such rows, for the warning that they are not 1  in 32 or 16 bits               in 64 bits
 **contingency_matrix**
 ``dtype=float32`` and counts beyond 2**24               2**24                          the count
 ``dtype=float16`` or one that is not native, dense      ValueError                     the table
@@ -56,7 +56,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from fastent import _codes, _samples, discrete
+from fastent import _samples, discrete, encode
 
 __all__ = [
     "InvalidParameterError",
@@ -81,6 +81,10 @@ _AVERAGES: dict[str, Callable[[float, float], float]] = {
     "min": min,
 }
 _LABEL_KINDS = "biufmMUST"
+_RESHAPE = (
+    "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if "
+    "it contains a single sample."
+)
 
 
 class InvalidParameterError(ValueError, TypeError):
@@ -388,20 +392,19 @@ def contingency_matrix(
         raise ValueError(f"dtype must be one of numbers, got {wanted}")
     (x, rows, _), (y, columns, _) = map(_encoded, arrays)
 
-    cells = None
-    if sparse or not len(x) or max(x.itemsize, y.itemsize) > 2 or rows * columns > _samples.DENSE_CELLS:
-        cells = _samples.positive_cells(x, y, None)
-    if sparse and cells:
+    if sparse:
         try:
             from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
         except ImportError:
             raise ImportError("contingency_matrix: sparse=True needs SciPy: pip install fastent[scipy]") from None
+        cells = _samples.positive_cells(x, y, None)
         return csr_matrix((cells.counts, (cells.x, cells.y)), shape=(rows, columns), dtype=wanted)
-    if cells:
+    if len(x) and max(x.itemsize, y.itemsize) <= 2 and rows * columns <= _samples.DENSE_CELLS:
+        table = discrete.contingency(x, y)
+    else:
+        cells = _samples.positive_cells(x, y, None)
         table = np.zeros((rows, columns), np.int64)
         table[cells.x, cells.y] = cells.counts
-    else:
-        table = discrete.contingency(x, y)
     table = table.astype(wanted, copy=False)
     return table if eps is None else table + eps
 
@@ -660,7 +663,7 @@ def _encoded(labels: Array) -> tuple[Array, int, Any]:
     """Codes of the sorted labels, how many there are, and the labels."""
     levels: Any
     if labels.dtype.kind in _LABEL_KINDS or _strings(labels):
-        codes, levels = _codes.encode(labels, missing="level")[:2]
+        codes, levels = encode(labels, missing="level")[:2]
     else:
         levels, codes = np.unique(labels, return_inverse=True)
     return codes, len(levels), levels
@@ -803,11 +806,7 @@ def _check_table(given: Any) -> Any:
         if given.dtype.kind == "c":
             raise ValueError(f"Complex data not supported\n{given}\n")
         if given.ndim < 2:
-            raise ValueError(
-                f"Expected 2D input, got input with shape {given.shape}.\nReshape your data either using "
-                "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a "
-                "single sample."
-            )
+            raise ValueError(f"Expected 2D input, got input with shape {given.shape}.\n{_RESHAPE}")
         if given.ndim > 2:
             raise ValueError(f"Found array with dim {given.ndim}, while dim <= 2 is required.")
         table = given.tocoo(copy=True)  # duplicates will be added up in place
@@ -827,11 +826,7 @@ def _check_table(given: Any) -> Any:
                 f"Expected a 2-dimensional container but got {type(given)} instead. Pass a DataFrame containing a "
                 "single row (i.e. single sample) or a single column (i.e. single feature) instead."
             )
-        raise ValueError(
-            f"Expected 2D array, got {kind} instead:\narray={array.astype(np.int64)}.\nReshape your data either using "
-            "array.reshape(-1, 1) if your data has a single feature or array.reshape(1, -1) if it contains a single "
-            "sample."
-        )
+        raise ValueError(f"Expected 2D array, got {kind} instead:\narray={array.astype(np.int64)}.\n{_RESHAPE}")
     if array.ndim > 2:
         raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
     _check_size(array, 1)

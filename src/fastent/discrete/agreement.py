@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples
-from fastent._counts import engine
+from fastent._chance import expected_mutual_information
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete._common import described, ratio, select
@@ -188,7 +188,7 @@ def expected_information(a: Array, b: Array, workers: int) -> float:
     b, b_times = np.unique(b[b > 0], return_counts=True)
     times = a_times.astype(float), b_times.astype(float)
     a, b = a.astype(np.int64), b.astype(np.int64)
-    return engine.expected_mutual_information(a, times[0], b, times[1], total, log_factorials, workers)
+    return expected_mutual_information(a, times[0], b, times[1], total, log_factorials, workers)
 
 
 @described
