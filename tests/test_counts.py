@@ -453,6 +453,7 @@ def test_errors() -> None:
         ([[1, 1, 1, 1]], r"weights must be one number per sample, 4 of them, got shape \(1, 4\)"),
         (1, r"weights must be one number per sample, 4 of them, got shape \("),
     ],
+    ids=["nan", "infinite", "negative", "short", "matrix", "scalar"],
 )
 def test_bad_weights(bad: Any, message: str) -> None:
     x = [0, 1, 0, 1]
