@@ -130,7 +130,7 @@ def test_tensors() -> None:
     check(torch.tensor([0.5, -1]).to(torch.bfloat16), [0.5, -1])
     X = np.arange(6, dtype=np.uint8)
     assert np.shares_memory(as_codes(torch.from_numpy(X), "x").values, X)
-    with pytest.raises(TypeError, match="must hold labels .*dtype"):
+    with pytest.raises(TypeError, match=r"must hold labels .*dtype"):
         encode(torch.tensor([1j]))
     with pytest.raises(TypeError, match=r"f: x must be a tensor on the CPU, got one on meta; pass x.cpu\(\)"):
         as_codes(torch.zeros(3, device="meta"), "f: x")
