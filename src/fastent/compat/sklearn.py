@@ -15,6 +15,7 @@ independent, nearly independent or equal labels         lost digits, 0 and 1 mis
 `contingency` with counts beyond 3e9                    nan, ValueError or any number  the value
 labels all different against others that are not        1e-16 for 0; with 'min' any    0.0
 v_measure_score with ``beta=0`` of one class            ZeroDivisionError              0.0
+`beta` in float32                                       computed in 32 bits            computed in 64 bits
 pandas Int64 labels beyond 2**53                        rounded, some of them together kept apart
 labels in NumPy's StringDType                           TypeError                      the value
 **values of log_loss**
@@ -385,7 +386,8 @@ def contingency_matrix(
     _validate("contingency_matrix", **labels, eps=(eps, "weight none"), sparse=(sparse, "bool"))
     if eps is not None and sparse:
         raise ValueError("Cannot set 'eps' when sparse=True")
-    arrays = [np.asarray(labels_true), np.asarray(labels_pred)]
+    given = (labels_true, labels_pred)
+    arrays = [x if isinstance(x, np.ma.MaskedArray) else np.asarray(x) for x in given]  # masked labels are a label
     _check_clusterings(*arrays)
     wanted = np.dtype(dtype)
     if wanted.kind not in "biufc" and not sparse:
@@ -662,7 +664,7 @@ def _plain(labels: Array) -> Array:
 def _encoded(labels: Array) -> tuple[Array, int, Any]:
     """Codes of the sorted labels, how many there are, and the labels."""
     levels: Any
-    if labels.dtype.kind in _LABEL_KINDS or _strings(labels):
+    if not isinstance(labels, np.ma.MaskedArray) and (labels.dtype.kind in _LABEL_KINDS or _strings(labels)):
         codes, levels = encode(labels, missing="level")[:2]
     else:
         levels, codes = np.unique(labels, return_inverse=True)
@@ -678,7 +680,7 @@ def _unique(labels: Array, any_order: bool = False) -> Array:
 
 
 def _is_continuous(labels: Array, name: str = "") -> bool:
-    """Whether labels are floats that are not whole; bytes and sequences are refused."""
+    """Whether labels are floats that are not whole; bytes, sequences and what cannot be sorted are refused."""
     first = labels[0] if labels.ndim and len(labels) else None
     if isinstance(first, bytes):
         raise TypeError(
@@ -691,6 +693,8 @@ def _is_continuous(labels: Array, name: str = "") -> bool:
             "supported; use a binary array or sparse matrix instead - the MultiLabelBinarizer transformer can convert "
             "to this format."
         )
+    if isinstance(first, str) and not _strings(labels):
+        np.unique(labels)  # raises where labels cannot be sorted
     if labels.ndim not in (1, 2) or _whole(labels):
         return False
     _check_finite(labels, name)
