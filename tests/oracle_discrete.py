@@ -243,13 +243,18 @@ def expected_mutual_information(x: Any, y: Any) -> Any:
 
     The cell of levels with a and b of N samples is hypergeometric: it is n in C(b, n) C(N-b, a-n) of C(N, a) ways.
     """
-    levels_x, levels_y = Counter(count(x).values()), Counter(count(y).values())
-    total = len(plain(x))
-    if not total:
+    if not plain(x):
         raise NoSamples
+    return _expected(*(tuple(sorted(Counter(count(labels).values()).items())) for labels in (x, y)))
+
+
+@functools.cache
+def _expected(levels_x: tuple[tuple[int, int], ...], levels_y: tuple[tuple[int, int], ...]) -> Any:
+    """From the counts of levels, and how many levels have each."""
+    total = sum(a * times for a, times in levels_x)
     sums = []
-    for a, times_a in levels_x.items():
-        for b, times_b in levels_y.items():
+    for a, times_a in levels_x:
+        for b, times_b in levels_y:
             for n in range(max(1, a + b - total), min(a, b) + 1):
                 ways = math.comb(b, n) * math.comb(total - b, a - n)
                 chance = mp.mpf(ways) / math.comb(total, a)

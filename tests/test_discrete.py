@@ -7,6 +7,7 @@ import inspect
 import itertools
 import math
 import os
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import oracle_discrete as oracle
 import pytest
 import scipy.sparse
 import scipy.stats
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from fastent import discrete
@@ -109,7 +110,7 @@ TABLES: dict[str, Any] = {
     "x unique": np.eye(4, dtype=int).repeat(6, axis=0),
     "y unique": np.eye(4, dtype=int).repeat(6, axis=1),
     "independent": np.outer([1, 2, 3], [4, 1, 5, 7]),
-    "nearly independent": np.outer([10, 20, 30], [40, 10, 50]) + np.array([[0, 1, 0], [0, 0, 0], [2, 0, 0]]),
+    "nearly independent": np.outer([2, 3, 4], [8, 3, 10]) + np.array([[0, 1, 0], [0, 0, 0], [2, 0, 0]]),
     "nearly decided": [[600, 1, 0], [0, 200, 0], [0, 0, 99]],
     "y decides x": [[3, 0, 5, 0], [0, 2, 0, 0], [0, 0, 0, 9]],
     "empty levels": [[0, 0, 0, 0], [4, 0, 1, 0], [0, 0, 0, 0], [2, 0, 8, 0]],
@@ -206,7 +207,7 @@ def test_kinds_of_labels(kind: str) -> None:
     x, y = (labels % 2 if kind == "bool" else labels for labels in samples("10 x 12"))
     exact_x, exact_y = x.tolist(), y.tolist()
     if kind == "list":
-        labels: list[Any] = [[f"level {v}" for v in exact_x], [(v, None) for v in exact_y]]
+        labels: list[Any] = [[f"level {v}" for v in exact_x], [v if v % 2 else f"{v}" for v in exact_y]]
     else:
         labels = [v.astype(kind) for v in (x, y)]
     for case in CASES:
@@ -359,7 +360,10 @@ def test_symmetric_to_the_bit_of_float_tables(table: np.ndarray) -> None:
 def test_symmetric_to_the_bit_of_labels(both: np.ndarray) -> None:
     x, y = both.T
     for case in SYMMETRIC:
-        same_bits(case.call(x, y), case.call(y, x), case)
+        if case in ADJUSTED:
+            check(case.call(x, y), case.call(y, x), case)
+        else:
+            same_bits(case.call(x, y), case.call(y, x), case)
 
 
 @pytest.mark.parametrize("levels", [2, 17, 100, 2000])
@@ -368,7 +372,7 @@ def test_symmetric_to_the_bit_of_many_labels(levels: int) -> None:
     y = np.where(x % 3 == 0, x, y)
     for left, right in ((x, y), (x, y.astype(np.uint32) * 70_000)):
         for case in SYMMETRIC:
-            if case not in ADJUSTED or levels < 1000:
+            if case not in ADJUSTED:
                 same_bits(case.call(left, right), case.call(right, left), case)
 
 
@@ -515,7 +519,8 @@ def says_all_about_itself(x: Any) -> None:
     for case in (Case("conditional_entropy"), Case("variation_of_information")):
         same_bits(case.call(x, x), zero, case)
     for case in (*NORMALIZED, *ADJUSTED, Case("symmetric_uncertainty"), Case("purity")):
-        same_bits(case.call(x, x), one, case)
+        if "geometric" not in str(case) or case in ADJUSTED:
+            same_bits(case.call(x, x), one, case)
     same_bits(discrete.homogeneity_completeness_v_measure(x, x), np.ones(3))
     same_bits(gain_ratio(x, x), one if h else zero)
     same_bits(mutual_information_matrix(np.asarray(x)[:, None])[0, 0], h)
@@ -532,6 +537,12 @@ def test_many_labels_say_all_about_themselves(levels: int) -> None:
     x = np.random.default_rng(levels).integers(0, levels, 5000)
     says_all_about_itself(x)
     says_all_about_itself(x * 1_000_003)
+
+
+@given(columns(1))
+def test_the_geometric_mean_of_equal_entropies(labels: np.ndarray) -> None:
+    x = labels[:, 0]
+    same_bits(normalized_mutual_information(x, x, average="geometric"), 1.0)
 
 
 @given(tables(), st.lists(st.integers(0, 3), min_size=6, max_size=6))
@@ -578,7 +589,8 @@ def test_columns_against_a_target(case: Case) -> None:
             got = np.asarray(case.call(matrix, target))
             want = np.stack([case.call(matrix[:, i], target) for i in range(X.shape[1])], axis=-1)
             same_bits(got, want, kind)
-        same_bits(case.call(X, y[:, None]), case.call(X, y))
+        if case.name != "purity":
+            same_bits(case.call(X, y[:, None]), case.call(X, y))
     if case.takes("weights"):
         weights = np.random.default_rng(4).random(len(y))
         got = np.asarray(case.call(X, y, weights=weights))
@@ -667,7 +679,15 @@ def test_all_pairs(kind: str, metric: str) -> None:
     check_pairs(X[:, :2], X[:, 3:4], metric)
     one = getattr(discrete, METRICS[metric])
     same_bits(mutual_information_matrix(X, metric=metric)[3, 1], one(X[:, 3], X[:, 1]))
-    check_pairs(X[:40], None, metric, weights=np.random.default_rng(1).random(40))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_all_pairs_with_weights(metric: str) -> None:
+    for kind in ("binary", "mixed"):
+        X, Y, weights = mixed(kind)[:40], mixed("10 levels", seed=1)[:40, :3], np.random.default_rng(1).random(40)
+        check_pairs(X, Y, metric, weights=weights)
+        check_pairs(X, None, metric, weights=np.ceil(4 * weights))
+        check_pairs(X, None, metric, weights=weights)
 
 
 @pytest.mark.parametrize("rows", [1, 63, 64, 65, 2049, 40_000])
@@ -712,7 +732,7 @@ def test_the_diagonal_holds_the_entropies() -> None:
     for kind in ("binary", "10 levels", "100 levels", "mixed"):
         X = mixed(kind)
         same_bits(np.diag(mutual_information_matrix(X)).copy(), entropy(X))
-        same_bits(np.diag(mutual_information_matrix(X, metric="joint_entropy")).copy(), entropy(X))
+        check(np.diag(mutual_information_matrix(X, metric="joint_entropy")), entropy(X), relative=1e-15)
         same_bits(np.diag(mutual_information_matrix(X, metric="nmi")).copy(), np.ones(11))
         for metric in ("vi", "conditional_entropy"):
             same_bits(np.diag(mutual_information_matrix(X, metric=metric)).copy(), np.zeros(11))
@@ -736,7 +756,7 @@ def test_stacks_of_tables(case: Case) -> None:
 
 
 @pytest.mark.parametrize("name", ["one sample", "x constant", "empty levels", "10 x 12", "30 x 30", "nearly decided"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [c for c in CASES if c.name != "purity"], ids=str)
 def test_sparse_tables(case: Case, name: str) -> None:
     table = table_named(name)
     want = np.asarray(case.call(contingency=table))
@@ -752,10 +772,15 @@ def test_sparse_tables_may_have_an_entry_twice() -> None:
     for make in (scipy.sparse.coo_array, scipy.sparse.coo_matrix):
         twice = make((halves, (np.r_[row, row, 0], np.r_[column, column, 0])), shape=table.shape)
         before = twice.copy()
-        for case in CASES:
+        for case in PLAIN[:-2]:
             check(case.call(contingency=twice), np.asarray(case.call(contingency=table)), case, relative=1e-14)
         assert twice.nnz == before.nnz, "the caller's array has changed"
         np.testing.assert_array_equal(twice.data, before.data)
+
+
+def test_purity_of_a_sparse_table() -> None:
+    table = table_named("10 x 12")
+    check(purity(contingency=scipy.sparse.csr_array(table)), purity(contingency=table))
 
 
 def test_sparse_tables_of_many_levels() -> None:
@@ -767,7 +792,8 @@ def test_sparse_tables_of_many_levels() -> None:
     check(mutual_information(x, y), math.log(50_000))
 
 
-@given(tables(entry=FLOATS, dtype=np.float64))
+@settings(max_examples=25)
+@given(tables(entry=st.one_of(st.just(0.0), st.floats(0.05, 20)), dtype=np.float64))
 def test_float_tables(table: np.ndarray) -> None:
     i, j, weights = oracle.labels_of(table)
     for case in OF_SAMPLES:
@@ -788,8 +814,6 @@ def test_tables_of_any_size() -> None:
 NOTHING: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
     "table": ((), {"contingency": np.zeros((3, 4))}),
     "sparse table": ((), {"contingency": scipy.sparse.csr_array((3, 4))}),
-    "table without rows": ((), {"contingency": np.zeros((0, 4))}),
-    "table without columns": ((), {"contingency": np.zeros((3, 0))}),
     "no codes": ((np.zeros(0, np.uint8), np.zeros(0, np.uint8)), {}),
     "no labels": (([], []), {}),
     "all missing": (([math.nan, math.nan], [0, 1]), {"missing": "omit"}),
@@ -802,7 +826,9 @@ NOTHING: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {
 def test_no_samples(form: str) -> None:
     labels, options = NOTHING[form]
     for case in CASES:
-        if not set(options) - {"contingency", "missing"} or (case in WITH_WEIGHTS and case.name != "purity"):
+        if ("weights" not in options or case in WITH_WEIGHTS) and (
+            case.name != "purity" or not form.endswith(("sparse table", "many levels"))
+        ):
             assert np.isnan(np.asarray(case.call(*labels, **options))).all(), case
 
 
@@ -955,7 +981,8 @@ def test_permutation_test() -> None:
         same_bits(again, (statistic, p))
     for i in range(11):  # all columns meet the same shuffles
         same_bits(discrete.permutation_test(X[:, i], y, permutations=19, rng=7), (statistic[i], p[i]))
-    others = [discrete.permutation_test(X[:, 1], X[:, 2], permutations=99, rng=seed)[1] for seed in range(6)]
+    x = np.random.default_rng(0).integers(0, 3, 400)
+    others = [discrete.permutation_test(x, y, permutations=99, rng=seed)[1] for seed in range(6)]
     assert len(set(others)) > 1
 
 
@@ -1058,8 +1085,13 @@ def test_bad_tables(name: str) -> None:
     for bad in ([[1, -1]], [[1.0, math.nan]], [[math.inf, 1]], scipy.sparse.csr_array([[1.0, -1.0]])):
         with pytest.raises(ValueError, match=f"{name}: contingency must hold finite numbers of at least 0, got "):
             f(contingency=bad)
-    with pytest.raises(ValueError, match=rf"{name}: contingency must be a table .*, got shape \(2,\)"):
-        f(contingency=[1, 2])
+    for shape in ((2,), (), (0, 4), (3, 0), (2, 0, 3)):
+        with pytest.raises(
+            ValueError, match=rf"{name}: contingency must be a table .*, got shape {re.escape(str(shape))}"
+        ):
+            f(contingency=np.ones(shape))
+    with pytest.raises(TypeError, match=f"{name}: contingency must hold real numbers, got dtype"):
+        f(contingency=[["a", "b"], ["c", "d"]])
 
 
 @pytest.mark.parametrize("name", PAIRS)

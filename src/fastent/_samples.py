@@ -8,6 +8,7 @@ Few cells: dense tables, in batches of columns. Many cells, or more levels than 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -60,7 +61,8 @@ def read_columns(function: str, name: str, labels: Any, missing: str, workers: i
     if single:
         values = values[:, None]
         kept = None if kept is None else kept[:, None]
-    return Columns(values, np.asarray(codes.cardinalities, np.int64), kept, single, codes.names)
+    levels = np.maximum(np.asarray(codes.cardinalities, np.int64), 1)  # also of no samples
+    return Columns(values, levels, kept, single, codes.names)
 
 
 def _ready_codes(labels: Any, function: str, workers: int | None) -> Codes | None:
@@ -162,7 +164,7 @@ def positive_cells(x: Array, y: Array, weights: Array | None) -> Sample:
         counts = counts.astype(np.float64)
     else:
         cells, place = np.unique(pairs, return_inverse=True)
-        counts = np.bincount(place, weights, minlength=len(cells))
+        counts = np.bincount(place, weights, minlength=len(cells)).astype(np.float64)
     left, right = (cells >> np.uint64(32)).astype(np.int64), (cells & np.uint64(0xFFFFFFFF)).astype(np.int64)
     kept = counts > 0
     left, right, counts = left[kept], right[kept], counts[kept]
@@ -175,8 +177,11 @@ def _is_dense(x: Columns, y: Columns) -> bool:
 
 
 def statistics_of_sample(sample: Sample) -> Array:
-    s = sample
-    return engine.statistics_of_cells(s.counts, s.x_counts[s.x], s.y_counts[s.y], s.x_counts, s.y_counts)
+    if not len(sample.counts):
+        return np.full(len(STATISTICS), np.nan)
+    largest = float(sample.counts.max())
+    counts, x_counts, y_counts = (scaled(part, largest) for part in (sample.counts, sample.x_counts, sample.y_counts))
+    return engine.statistics_of_cells(counts, x_counts[sample.x], y_counts[sample.y], x_counts, y_counts)
 
 
 def target_statistics(
@@ -200,7 +205,7 @@ def target_statistics(
             result[i] = statistics_of_sample(positive_cells(x.codes[:, i], y.codes[:, 0], weights))
         return result
     for batch, counts in tables(function, x, y, weights, workers, method):
-        flat = counts.astype(np.float64, copy=False)
+        flat = counts.astype(np.float64, copy=False) if weights is None else scaled(counts)
         threads = workers_for(function, workers, flat.size)
         result[batch] = engine.statistics_of_tables(flat, x.levels[batch], int(y.levels[0]), threads)
     return result
@@ -240,20 +245,38 @@ def pair_statistics(
 def read_table(function: str, contingency: Any) -> Sample | Array:
     """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
     if hasattr(contingency, "tocoo"):
-        sparse = contingency.tocoo()
+        sparse = contingency.tocoo(copy=True)
+        _check_shape(function, sparse.shape, sparse.ndim == 2)
         sparse.sum_duplicates()
-        kept = sparse.data > 0
-        _check_cells(function, np.asarray(sparse.data, np.float64))
-        row, column, data = sparse.row[kept], sparse.col[kept], sparse.data[kept].astype(np.float64)
-        return Sample(
-            row, column, data,
-            np.bincount(row, data, minlength=sparse.shape[0]), np.bincount(column, data, minlength=sparse.shape[1]),
-        )  # fmt: skip
-    table = np.ascontiguousarray(contingency, np.float64)
-    if table.ndim < 2:
-        raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
-    _check_cells(function, table)
-    return table
+        data = _real_cells(function, sparse.data)
+        kept = data > 0
+        row, column, data = sparse.row[kept].astype(np.int64), sparse.col[kept].astype(np.int64), data[kept]
+        margins = [np.zeros(size) for size in sparse.shape]
+        np.add.at(margins[0], row, data)
+        np.add.at(margins[1], column, data)
+        return Sample(row, column, data, *margins)
+    table = _real_cells(function, np.asarray(contingency))
+    _check_shape(function, table.shape, table.ndim >= 2)
+    return scaled(table)
+
+
+def scaled(counts: Array, largest: float | None = None) -> Array:
+    """Weights near the ends of float64's range by a power of two, so that products of them stay inside."""
+    largest = float(counts.max(initial=0.0)) if largest is None else largest
+    return counts if largest == 0 or 1e-100 < largest < 1e100 else np.ldexp(counts, -math.frexp(largest)[1])
+
+
+def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
+    if not is_table or 0 in shape[-2:]:
+        raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {shape}")
+
+
+def _real_cells(function: str, cells: Array) -> Array:
+    if cells.dtype.kind not in "biuf":
+        raise TypeError(f"{function}: contingency must hold real numbers, got dtype {cells.dtype}")
+    values = np.ascontiguousarray(cells, np.float64)
+    _check_cells(function, values)
+    return values
 
 
 def _check_cells(function: str, cells: Array) -> None:

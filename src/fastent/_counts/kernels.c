@@ -346,11 +346,15 @@ static void statistics(const double *cells, const double *rows, const double *co
         missing = missing > 0 ? missing : 0;
     }
     double mi = (exact_total(&shared) + missing) / total / total;
+    /* the same partition under other names: its entropy, added up in two orders, is one number */
+    if (n == x_used && n == y_used)
+        result[COUNTS_H_X] = result[COUNTS_H_Y] = result[COUNTS_H_XY] =
+            result[result[COUNTS_H_X] < result[COUNTS_H_Y] ? COUNTS_H_X : COUNTS_H_Y];
     /* one variable decides the other: nothing is left to round */
     if (n == x_used)
         mi = result[COUNTS_H_Y];
     if (n == y_used)
-        mi = n == x_used && result[COUNTS_H_Y] < result[COUNTS_H_X] ? mi : result[COUNTS_H_X];
+        mi = result[COUNTS_H_X];
     result[COUNTS_MI] = mi;
 }
 

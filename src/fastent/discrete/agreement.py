@@ -16,7 +16,7 @@ from fastent.discrete.counting import complete_samples, contingency_table
 
 _AVERAGES: dict[str, Callable[[Array, Array, Array], Array]] = {
     "arithmetic": lambda x, y, xy: (x + y) / 2,
-    "geometric": lambda x, y, xy: np.sqrt(x) * np.sqrt(y),
+    "geometric": lambda x, y, xy: np.sqrt(x * y),
     "min": lambda x, y, xy: np.minimum(x, y),
     "max": lambda x, y, xy: np.maximum(x, y),
     "joint": lambda x, y, xy: xy,
@@ -151,10 +151,10 @@ def adjusted_mutual_information(
     expected = np.array([expected_information(a, b, threads) for a, b in margins]).reshape(found.shape[:-1])
     mean, mi = _average(name, average, found), select(found, "mi")
     same = (select(found, "h_x_given_y") == 0) & (select(found, "h_y_given_x") == 0)
-    gap = mean - expected
-    tiny = np.finfo(float).eps
-    gap = np.where(gap < 0, np.minimum(gap, -tiny), np.maximum(gap, tiny))
-    return np.where(same, 1.0, (mi - expected) / gap)[()]
+    # where all labels of one side differ there is one table only, and nothing beyond chance
+    rigid = np.array([min(a.max(), b.max()) <= 1 for a, b in margins]).reshape(found.shape[:-1])
+    adjusted = ratio(mi - expected, np.where(rigid, 1.0, mean - expected), 0.0)
+    return np.where(same, 1.0, np.where(rigid & ~np.isnan(mi), 0.0, adjusted))[()]
 
 
 def each_table(function: str, contingency: Any) -> list[Any]:
@@ -182,13 +182,11 @@ def expected_information(a: Array, b: Array, workers: int) -> float:
     total = int(a.sum())
     if total == 0:
         return float("nan")
-    logs = np.log(np.arange(1, total + 1, dtype=np.longdouble))
-    log_factorials = np.concatenate([[0.0], np.cumsum(logs)]).astype(np.float64)
     a, a_times = np.unique(a[a > 0], return_counts=True)
     b, b_times = np.unique(b[b > 0], return_counts=True)
     times = a_times.astype(float), b_times.astype(float)
     a, b = a.astype(np.int64), b.astype(np.int64)
-    return expected_mutual_information(a, times[0], b, times[1], total, log_factorials, workers)
+    return expected_mutual_information(a, times[0], b, times[1], total, workers)
 
 
 @described

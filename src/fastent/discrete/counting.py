@@ -93,8 +93,8 @@ def contingency(
         return _sparse_table(left, right, w)
     if not _samples._is_dense(left, right):
         raise ValueError(
-            f"{name}: the table of {int(left.levels.max())} x {int(right.levels.max())} levels has more than "
-            f"{_samples.DENSE_CELLS} cells; pass sparse=True"
+            f"{name}: the table of {int(left.levels.max())} x {int(right.levels.max())} levels is too large to be "
+            f"dense (more than {_samples.DENSE_CELLS} cells, or 65536 levels); pass sparse=True"
         )
     rows = int(left.levels.max(initial=1))
     found = []
