@@ -54,8 +54,11 @@ class Sample(NamedTuple):
     y_counts: Array
 
 
-def read_columns(function: str, name: str, labels: Any, missing: str, workers: int | None) -> Columns:
-    codes: Codes = _ready_codes(labels, function, workers) or as_codes(labels, f"{function}: {name}", missing)  # type: ignore[arg-type]
+def read_columns(
+    function: str, name: str, labels: Any, missing: str, workers: int | None, dense: bool = False
+) -> Columns:
+    """Labels as codes; `dense` where levels that do not occur would show."""
+    codes: Codes = _ready_codes(labels, function, workers, dense) or as_codes(labels, f"{function}: {name}", missing)  # type: ignore[arg-type]
     values, kept = codes.values, codes.kept
     single = values.ndim == 1
     if single:
@@ -65,7 +68,7 @@ def read_columns(function: str, name: str, labels: Any, missing: str, workers: i
     return Columns(values, levels, kept, single, codes.names)
 
 
-def _ready_codes(labels: Any, function: str, workers: int | None) -> Codes | None:
+def _ready_codes(labels: Any, function: str, workers: int | None, dense: bool) -> Codes | None:
     """The common cases at the speed of memory: codes as they are, and integers of a small range less the smallest."""
     if type(labels) is not np.ndarray or labels.size == 0 or not labels.dtype.isnative:
         return None
@@ -73,7 +76,7 @@ def _ready_codes(labels: Any, function: str, workers: int | None) -> Codes | Non
     if labels.dtype in (np.uint8, np.uint16) and labels.ndim in (1, 2) and labels.flags.aligned:
         matrix = labels if labels.ndim == 2 else labels[:, None]
         return Codes(labels, engine.largest_codes(matrix, threads) + 1, None, None)
-    if labels.dtype.kind == "i" and labels.ndim == 1 and labels.flags.c_contiguous:
+    if not dense and labels.dtype.kind == "i" and labels.ndim == 1 and labels.flags.c_contiguous:
         codes, lowest, highest = engine.narrow(labels, threads)
         return None if codes is None else Codes(codes, np.array([highest - lowest + 1], np.int64), None, None)
     return None
@@ -118,10 +121,10 @@ def level_counts(x: Columns, weights: Array | None) -> list[Array]:
     """Counts of the levels of each column."""
     counts = []
     for i in range(x.codes.shape[1]):
-        codes, w = x.codes[:, i], weights
+        codes, w, levels = x.codes[:, i], weights, int(x.levels[i]) if len(x.codes) else 0
         if x.kept is not None:
             codes, w = codes[x.kept[:, i]], None if w is None else w[x.kept[:, i]]
-        counts.append(np.bincount(codes, w, minlength=int(x.levels[i])))
+        counts.append(np.bincount(codes, w, minlength=levels))
     return counts
 
 
@@ -129,7 +132,7 @@ def _methods(function: str, x: Columns, y: Columns, weights: Array | None, metho
     bytes_only = x.codes.dtype == np.uint8 and y.codes.dtype == np.uint8
     y_levels = int(y.levels[0])
     chosen = engine.choose_methods(x.levels, y_levels, bytes_only, weights is not None)
-    if method != "auto":
+    if method != "auto" and len(x.codes):
         fits = method == "cells" or (bytes_only and weights is None)
         if not fits or (method == "words" and int(x.levels.max(initial=1)) * y_levels > 256):
             raise ValueError(
@@ -171,7 +174,7 @@ def positive_cells(x: Array, y: Array, weights: Array | None) -> Sample:
     return Sample(left, right, counts, np.bincount(left, counts), np.bincount(right, counts))
 
 
-def _is_dense(x: Columns, y: Columns) -> bool:
+def is_dense(x: Columns, y: Columns) -> bool:
     small = x.codes.dtype.itemsize <= 2 and y.codes.dtype.itemsize <= 2
     return small and int(x.levels.max(initial=1)) * int(y.levels.max(initial=1)) <= DENSE_CELLS
 
@@ -200,7 +203,7 @@ def target_statistics(
             left_weights = None if weights is None else weights[kept]
             result[i] = target_statistics(function, part, other, left_weights, workers, method)[0]
         return result
-    if not _is_dense(x, y):
+    if not is_dense(x, y):
         for i in range(columns):
             result[i] = statistics_of_sample(positive_cells(x.codes[:, i], y.codes[:, 0], weights))
         return result
@@ -297,6 +300,15 @@ def table_statistics(function: str, contingency: Any, workers: int | None) -> Ar
     return engine.statistics_of_tables(flat, levels, columns, threads).reshape(*batch, len(STATISTICS))
 
 
+def check_inputs(function: str, x: Any, y: Any, contingency: Any, weights: Any, names: tuple[str, str]) -> None:
+    """Labels or a table."""
+    if contingency is not None:
+        if x is not None or y is not None or weights is not None:
+            raise TypeError(f"{function}: pass either {names[0]} and {names[1]}, or contingency=, not both")
+    elif x is None or y is None:
+        raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
+
+
 def measure(
     function: str,
     x: Any,
@@ -308,12 +320,9 @@ def measure(
     names: tuple[str, str] = ("x", "y"),
 ) -> Array:
     """All statistics, last: of one table, of two columns, or of every column of x with y."""
+    check_inputs(function, x, y, contingency, weights, names)
     if contingency is not None:
-        if x is not None or y is not None or weights is not None:
-            raise TypeError(f"{function}: pass either {names[0]} and {names[1]}, or contingency=, not both")
         return table_statistics(function, contingency, workers)
-    if x is None or y is None:
-        raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
     left = read_columns(function, names[0], x, missing, workers)
     right = read_columns(function, names[1], y, missing, workers)
     check_target(function, right, names[1])

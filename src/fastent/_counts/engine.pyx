@@ -135,7 +135,7 @@ def narrow(values, int workers):
         if granted > 1:
             _openmp.leave()
         low, high = int(np.asarray(extremes[0]).min()), int(np.asarray(extremes[1]).max())
-        if high - low > 255:
+        if <uint64_t>high - <uint64_t>low > 255:
             return None, low, high
         if base == low:
             break

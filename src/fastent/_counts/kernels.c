@@ -253,13 +253,6 @@ INLINE vd load_counts(const double *counts, int64_t i, int64_t n, double filling
     return i + VL <= n ? vload(counts + i) : vpad(vload_part(counts + i, n - i), n - i, filling);
 }
 
-INLINE double add_lanes(vd sum) {
-    double total = 0;
-    for (int i = 0; i < VL; i++)
-        total += vlane(sum, i);
-    return total;
-}
-
 /* Sum of counts, exact as long as it fits. */
 INLINE double total_of(const double *counts, int64_t n) {
     double sum = 0;
@@ -272,18 +265,6 @@ INLINE double total_of(const double *counts, int64_t n) {
 INLINE vd surprise(vd part, vd whole) {
     return part * vlog_ratio_value(vlog_ratio(whole, part, whole - part, PRECISE));
 }
-
-static double entropy_of(const double *counts, int64_t n, double total) {
-    vd sum = vset(0);
-    for (int64_t i = 0; i < n; i += VL) {
-        vd c = load_counts(counts, i, n, total); /* whose logarithm is 0 */
-        vm some = vlt(vset(0), c);
-        sum += vselect(some, surprise(vselect(some, c, vset(total)), vset(total)), vset(0));
-    }
-    return total > 0 ? add_lanes(sum) / total : __builtin_nan("");
-}
-
-static double entropy(const double *counts, int64_t n) { return entropy_of(counts, n, total_of(counts, n)); }
 
 /* Sums that come out the same in either order of x and y: exact up to the last digit of the total. */
 struct exact_sum {
@@ -306,11 +287,24 @@ INLINE double exact_total(const struct exact_sum *sum) {
     return high + low;
 }
 
+static double entropy_of(const double *counts, int64_t n, double total) {
+    struct exact_sum sum = {vset(0), vset(0)};
+    for (int64_t i = 0; i < n; i += VL) {
+        vd c = load_counts(counts, i, n, total); /* whose logarithm is 0 */
+        vm some = vlt(vset(0), c);
+        add_exactly(&sum, vselect(some, surprise(vselect(some, c, vset(total)), vset(total)), vset(0)));
+    }
+    return total > 0 ? exact_total(&sum) / total : __builtin_nan("");
+}
+
+static double entropy(const double *counts, int64_t n) { return entropy_of(counts, n, total_of(counts, n)); }
+
 static void statistics(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
                        int64_t x_levels, const double *y_counts, int64_t y_levels, double *result) {
     const struct exact_sum nothing = {vset(0), vset(0)};
     struct exact_sum joint = nothing, x_given_y = nothing, y_given_x = nothing, shared = nothing, expected = nothing;
-    const double total = total_of(x_counts, x_levels);
+    /* two orders of adding weights up; half of both is the same for (y, x) */
+    const double total = 0.5 * (total_of(x_counts, x_levels) + total_of(y_counts, y_levels));
     int64_t x_used = 0, y_used = 0;
     for (int64_t i = 0; i < x_levels; i++)
         x_used += x_counts[i] > 0;

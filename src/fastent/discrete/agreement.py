@@ -12,7 +12,7 @@ from fastent._chance import expected_mutual_information
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete._common import described, ratio, select
-from fastent.discrete.counting import complete_samples, contingency_table
+from fastent.discrete.counting import complete_samples
 
 _AVERAGES: dict[str, Callable[[Array, Array, Array], Array]] = {
     "arithmetic": lambda x, y, xy: (x + y) / 2,
@@ -152,7 +152,8 @@ def adjusted_mutual_information(
     mean, mi = _average(name, average, found), select(found, "mi")
     same = (select(found, "h_x_given_y") == 0) & (select(found, "h_y_given_x") == 0)
     # where all labels of one side differ there is one table only, and nothing beyond chance
-    rigid = np.array([min(a.max(), b.max()) <= 1 for a, b in margins]).reshape(found.shape[:-1])
+    most = np.array([min(a.max(initial=0), b.max(initial=0)) for a, b in margins])
+    rigid = most.reshape(found.shape[:-1]) <= 1
     adjusted = ratio(mi - expected, np.where(rigid, 1.0, mean - expected), 0.0)
     return np.where(same, 1.0, np.where(rigid & ~np.isnan(mi), 0.0, adjusted))[()]
 
@@ -273,8 +274,28 @@ def purity(
     >>> discrete.purity([0, 0, 1, 1], [0, 0, 0, 1])
     np.float64(0.75)
     """
-    table = contingency
-    if table is None:
-        table = contingency_table(labels_true, labels_pred, weights=weights, missing=missing, workers=workers)
-    table = np.asarray(table, np.float64)
-    return ratio(table.max(-2, initial=0.0).sum(-1), table.sum((-2, -1)), np.nan)
+    name = "purity"
+    _samples.check_inputs(name, labels_true, labels_pred, contingency, weights, ("labels_true", "labels_pred"))
+    workers_for(name, workers, 0)
+    if contingency is None:
+        left = _samples.read_columns(name, "labels_true", labels_true, missing, workers)
+        right = _samples.read_columns(name, "labels_pred", labels_pred, missing, workers)
+        _samples.check_target(name, right, "labels_pred")
+        _samples.check_lengths(name, left, right, ("labels_true", "labels_pred"))
+        w = _samples.check_weights(name, weights, len(left.codes))
+        shares = []
+        for i in range(len(left.levels)):
+            one, other, part = complete_samples(left.column(i), right, w)
+            shares.append(_purity_of(_samples.positive_cells(one.codes[:, 0], other.codes[:, 0], part)))
+        return np.float64(shares[0]) if left.single else np.array(shares)
+    table = _samples.read_table(name, contingency)
+    if isinstance(table, _samples.Sample):
+        return np.float64(_purity_of(table))
+    return ratio(table.max(-2).sum(-1), table.sum((-2, -1)), np.nan)
+
+
+def _purity_of(sample: _samples.Sample) -> float:
+    largest = np.zeros(len(sample.y_counts))
+    np.maximum.at(largest, sample.y, sample.counts)
+    total = sample.counts.sum()
+    return float(largest.sum() / total) if total else np.nan

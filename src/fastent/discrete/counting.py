@@ -24,8 +24,8 @@ def counts(x: Any, *, weights: Any = None, missing: str = "raise", workers: int 
     Returns
     -------
     ndarray, for 2-D x a list with one per column
-        int64; float64 with weights. Entry c belongs to code c of `fastent.encode(x)`; uint8 and uint16 are codes
-        themselves, other integers of a small range count from their smallest.
+        int64; float64 with weights. Entry c belongs to code c of `fastent.encode(x)`, and of uint8, uint16 and bool
+        to the code c itself.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def counts(x: Any, *, weights: Any = None, missing: str = "raise", workers: int 
     >>> discrete.counts(["b", "a", "b"])
     array([1, 2])
     """
-    columns = _samples.read_columns("counts", "x", x, missing, workers)
+    columns = _samples.read_columns("counts", "x", x, missing, workers, dense=True)
     found = _samples.level_counts(columns, _samples.check_weights("counts", weights, len(columns.codes)))
     return found[0] if columns.single else found
 
@@ -83,33 +83,47 @@ def contingency(
     """
     name = "contingency"
     _samples.check_method(name, method)
-    left = _samples.read_columns(name, "x", x, missing, workers)
-    right = left if y is None else _samples.read_columns(name, "y", y, missing, workers)
+    left = _samples.read_columns(name, "x", x, missing, workers, dense=True)
+    right = left if y is None else _samples.read_columns(name, "y", y, missing, workers, dense=True)
     _samples.check_lengths(name, left, right, ("x", "y"))
     w = _samples.check_weights(name, weights, len(left.codes))
-    if left.kept is not None or right.kept is not None:
-        left, right, w = complete_samples(left, right, w)
     if sparse:
         return _sparse_table(left, right, w)
-    if not _samples._is_dense(left, right):
+    if not _samples.is_dense(left, right):
         raise ValueError(
             f"{name}: the table of {int(left.levels.max())} x {int(right.levels.max())} levels is too large to be "
             f"dense (more than {_samples.DENSE_CELLS} cells, or 65536 levels); pass sparse=True"
         )
-    rows = int(left.levels.max(initial=1))
-    found = []
-    for j in range(right.codes.shape[1]):
-        target = right.column(j)
-        parts = [part for _, part in _samples.tables(name, left, target, w, workers, method)]
-        columns = int(target.levels[0])
-        table = np.concatenate(parts) if parts else np.zeros((0, rows * columns), np.int64)
-        table = table.reshape(-1, rows, columns)
-        padding = int(right.levels.max()) - columns
-        found.append(np.pad(table, ((0, 0), (0, 0), (0, padding))) if padding else table)
-    result = np.stack(found, 1) if found else np.zeros((left.codes.shape[1], 0, rows, 0), np.int64)
+    if left.kept is None and right.kept is None:
+        result = dense_tables(left, right, w, workers, method)
+    else:  # each pair with the samples that have both labels
+        dtype = np.int64 if w is None else np.float64
+        result = np.zeros((len(left.levels), len(right.levels), _most(left), _most(right)), dtype)
+        for i, j in np.ndindex(result.shape[:2]):
+            one, other, part = complete_samples(left.column(i), right.column(j), w)
+            table = dense_tables(one, other, part, workers, method)[0, 0]
+            result[i, j, : table.shape[0], : table.shape[1]] = table
     if right.single:
         result = result[:, 0]
     return result[0] if left.single else result
+
+
+def _most(columns: _samples.Columns) -> int:
+    return int(columns.levels.max(initial=1))
+
+
+def dense_tables(
+    left: _samples.Columns, right: _samples.Columns, weights: Array | None, workers: int | None, method: str
+) -> Array:
+    """Tables of all pairs, (columns of left, columns of right, levels of left, levels of right)."""
+    shape = (len(left.levels), len(right.levels), _most(left), _most(right))
+    result = np.zeros(shape, np.int64 if weights is None else np.float64)
+    for j in range(shape[1]):
+        target = right.column(j)
+        levels = int(target.levels[0])
+        for batch, tables in _samples.tables("contingency", left, target, weights, workers, method):
+            result[batch, j, :, :levels] = tables.reshape(-1, shape[2], levels)
+    return result
 
 
 contingency_table = contingency  # also where `contingency` is an argument
@@ -135,6 +149,8 @@ def _sparse_table(left: _samples.Columns, right: _samples.Columns, weights: Arra
         raise ImportError("contingency: sparse=True needs SciPy: pip install fastent[scipy]") from None
     if left.codes.shape[1] != 1 or right.codes.shape[1] != 1:
         raise ValueError("contingency: sparse=True takes one column of labels each")
+    if left.kept is not None or right.kept is not None:
+        left, right, weights = complete_samples(left, right, weights)
     s = _samples.positive_cells(left.codes[:, 0], right.codes[:, 0], weights)
     data = s.counts if weights is not None else s.counts.astype(np.int64)
     return coo_array((data, (s.x, s.y)), shape=(int(left.levels[0]), int(right.levels[0]))).tocsr()

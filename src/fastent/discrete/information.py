@@ -10,8 +10,9 @@ from fastent import _samples
 from fastent._counts import engine
 from fastent._estimators import entropy_of_counts
 from fastent._samples import Array
+from fastent._threads import workers_for
 from fastent.discrete._common import described, in_unit, ratio, select
-from fastent.discrete.counting import contingency_table
+from fastent.discrete.counting import complete_samples, dense_tables
 
 
 @described
@@ -168,16 +169,33 @@ def mutual_information(
         return in_unit(name, found, base)
     if weights is not None:
         raise ValueError(f"{name}: estimators other than 'plugin' take counts, not weights")
-    if contingency is None:
-        if x is None or y is None:
-            raise TypeError(f"{name}: pass x and y, or contingency=")
-        contingency = contingency_table(x, y, missing=missing, workers=workers)
-    table = np.asarray(contingency)
-    if table.ndim < 2:
-        raise ValueError(f"{name}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
+    if contingency is not None:
+        if x is not None or y is not None:
+            raise TypeError(f"{name}: pass either x and y, or contingency=, not both")
+        dense = contingency.toarray() if hasattr(contingency, "toarray") else contingency
+        table = np.asarray(dense)
+        if table.ndim < 2:
+            raise ValueError(f"{name}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
+        return in_unit(name, _estimated(table, estimator), base)
+    if x is None or y is None:
+        raise TypeError(f"{name}: pass x and y, or contingency=")
+    left = _samples.read_columns(name, "x", x, missing, workers, dense=True)
+    right = _samples.read_columns(name, "y", y, missing, workers, dense=True)
+    _samples.check_target(name, right, "y")
+    _samples.check_lengths(name, left, right, ("x", "y"))
+    values = []
+    for i in range(len(left.levels)):  # levels that other columns have are none of this one
+        one, other, _ = complete_samples(left.column(i), right, None)
+        table = dense_tables(one, other, None, workers, "auto")[0, 0]
+        values.append(float(_estimated(table, estimator)))
+    return in_unit(name, values[0] if left.single else np.array(values), base)
+
+
+def _estimated(table: Array, estimator: str) -> Array:
+    """H(x) + H(y) - H(x, y) of each table, as estimated."""
     joint = entropy_of_counts(table.reshape(*table.shape[:-2], -1), estimator)
-    margins = entropy_of_counts(table.sum(-1), estimator) + entropy_of_counts(table.sum(-2), estimator)
-    return in_unit(name, margins - joint, base)
+    margins: Array = entropy_of_counts(table.sum(-1), estimator) + entropy_of_counts(table.sum(-2), estimator)
+    return margins - joint
 
 
 @described
@@ -330,9 +348,17 @@ def pmi(
     """
     if kind not in ("pmi", "npmi", "ppmi"):
         raise ValueError(f"pmi: kind must be 'pmi', 'npmi' or 'ppmi', got {kind!r}")
+    _samples.check_inputs("pmi", x, y, contingency, weights, ("x", "y"))
     table = contingency
     if table is None:
-        table = contingency_table(x, y, weights=weights, missing=missing, workers=workers)
+        left = _samples.read_columns("pmi", "x", x, missing, workers, dense=True)
+        right = _samples.read_columns("pmi", "y", y, missing, workers, dense=True)
+        _samples.check_target("pmi", left, "x")
+        _samples.check_target("pmi", right, "y")
+        _samples.check_lengths("pmi", left, right, ("x", "y"))
+        workers_for("pmi", workers, 0)
+        one, other, w = complete_samples(left, right, _samples.check_weights("pmi", weights, len(left.codes)))
+        table = dense_tables(one, other, w, workers, "auto")[0, 0]
     read = _samples.read_table("pmi", table.toarray() if hasattr(table, "toarray") else table)
     assert not isinstance(read, _samples.Sample)
     total = read.sum((-2, -1), keepdims=True)

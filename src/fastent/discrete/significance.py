@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples
+from fastent._samples import Array
 from fastent.discrete._common import described, select
 from fastent.discrete.agreement import each_table, margins_of, margins_of_columns
 from fastent.discrete.counting import complete_samples
@@ -109,7 +110,18 @@ def permutation_test(
     right = _samples.read_columns(name, "y", y, missing, workers)
     _samples.check_target(name, right, "y")
     _samples.check_lengths(name, left, right, ("x", "y"))
-    left, right, _ = complete_samples(left, right, None)
+    if left.kept is not None or right.kept is not None:  # every column with the samples that have both labels
+        parts = [complete_samples(left.column(i), right, None)[:2] for i in range(len(left.levels))]
+    else:
+        parts = [(left, right)]
+    found = [_permuted(name, one, other, permutations, rng, workers) for one, other in parts]
+    observed, p_value = (np.concatenate(values) for values in zip(*found, strict=True))
+    return (observed[0], p_value[0]) if left.single else (observed, p_value)
+
+
+def _permuted(
+    name: str, left: _samples.Columns, right: _samples.Columns, permutations: int, rng: Any, workers: int | None
+) -> tuple[Array, Array]:
     observed = select(_samples.target_statistics(name, left, right, None, workers), "mi")
     generator = np.random.default_rng(rng)
     reached = np.zeros(observed.shape)
@@ -118,4 +130,4 @@ def permutation_test(
         found = select(_samples.target_statistics(name, left, shuffled, None, workers), "mi")
         reached += found >= observed * (1 - 1e-12)  # the same table in another order is as large
     p_value = np.where(np.isnan(observed), np.nan, (1 + reached) / (1 + permutations))
-    return (observed[0], p_value[0]) if left.single else (observed, p_value)
+    return observed, p_value
