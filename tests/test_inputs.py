@@ -369,11 +369,12 @@ import sys
 import numpy as np
 import fastent
 p = np.random.default_rng(0).random((100, 1000))
-for name in fastent.__all__:
-    function = getattr(fastent, name)
-    if name not in ("set_workers", "show_config"):
-        arguments = [p, p] if name.endswith(("divergence", "distance", "variation", "cross_entropy")) else [p]
-        function(*arguments, *[2] * (name.startswith(("renyi", "tsallis"))))
+for name in fastent.distributions.__all__:
+    arguments = [p, p] if name.endswith(("divergence", "distance", "variation", "cross_entropy")) else [p]
+    getattr(fastent, name)(*arguments, *[2] * (name.startswith(("renyi", "tsallis"))))
+codes = (3 * p).astype(np.uint8)
+fastent.discrete.mutual_information_matrix(codes[:, :5])
+fastent.encode(codes[:, 0].astype(float))
 fastent.entropy([[1, 2], [3, 4]])
 try:
     fastent.entropy(["a"])
