@@ -17,6 +17,7 @@ from fastent._codes import as_codes, encode
 from fastent._levels import code_dtype
 
 N = 20_000  # beyond the size below which everything is sorted or goes through a dict
+STRING_DTYPE = np.lib.NumpyVersion(np.__version__) >= "2.1.0"  # before, copies of long strings lose their memory
 STRINGS = np.array(["oak", "elm", "", "ash", "a much longer name, of many words", "\u00e9rable", "\U0001f333"])
 PICK = np.random.default_rng(5).integers(0, 7, N)
 NAN = float("nan")
@@ -100,7 +101,8 @@ def test_strings_dates_objects(n: int) -> None:
     strings = STRINGS[PICK[:n]]
     check(strings, strings)
     check(strings[::-2], strings[::-2])
-    check(strings.astype(np.dtypes.StringDType()), strings)
+    if STRING_DTYPE:
+        check(strings.astype(np.dtypes.StringDType()), strings)
     check(np.char.encode(strings, "utf8"), np.char.encode(strings, "utf8"))
     check(strings.astype(STRINGS.dtype.newbyteorder()), strings)
     check(strings.tolist(), strings)
@@ -190,7 +192,7 @@ COLUMNS = {
     "masked floats": (np.ma.array, [5.5, 3], float),
     "floats": (np.array, [5.5, 3], float),
     "dates": (np.array, DATES, "M8[D]"),
-    "StringDType": (np.array, TEXT, np.dtypes.StringDType(na_object=None)),
+    **({"StringDType": (np.array, TEXT, np.dtypes.StringDType(na_object=None))} if STRING_DTYPE else {}),
 }  # fmt: skip
 
 
