@@ -10,13 +10,13 @@
 #include "single.h"
 
 #define REAL double
-#define REAL_DTYPE ROWS_FLOAT64
+#define REAL_DTYPE ITEM_FLOAT64
 #define REAL_LANES VL
 #define REAL_ROWS 2
 #include "load.h"
 #if defined(VEC_SINGLE)
 #define REAL float
-#define REAL_DTYPE ROWS_FLOAT32
+#define REAL_DTYPE ITEM_FLOAT32
 #define REAL_LANES SL
 #define REAL_ROWS 4
 #define REAL_FROM_HALVES floats_from_halves

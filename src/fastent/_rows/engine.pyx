@@ -16,8 +16,8 @@ from fastent import _openmp
 cdef extern from "kernels.h" nogil:
     enum:
         ROWS_MAX_DIMS, ROWS_TILE, ROWS_SEGMENT_INNER, ROWS_SEGMENT_OUTER, ROWS_PHASES
-        ROWS_FLOAT64, ROWS_FLOAT32, ROWS_FLOAT16, ROWS_BFLOAT16
-        ROWS_INT8, ROWS_INT16, ROWS_INT32, ROWS_INT64, ROWS_UINT8, ROWS_UINT16, ROWS_UINT32, ROWS_UINT64
+        ITEM_FLOAT64, ITEM_FLOAT32, ITEM_FLOAT16, ITEM_BFLOAT16
+        ITEM_INT8, ITEM_INT16, ITEM_INT32, ITEM_INT64, ITEM_UINT8, ITEM_UINT16, ITEM_UINT32, ITEM_UINT64
         ROWS_ENTROPY, ROWS_GINI, ROWS_SQUARES, ROWS_RENYI, ROWS_SUPPORT, ROWS_MIN_ENTROPY, ROWS_CROSS_ENTROPY
         ROWS_KL, ROWS_LOG_RATIO, ROWS_JEFFREYS, ROWS_JS, ROWS_JS_WEIGHTED, ROWS_HELLINGER, ROWS_TOTAL_VARIATION
         ROWS_RENYI_DIVERGENCE
@@ -80,9 +80,9 @@ ELEMENTS = {
     "kl_div": ROWS_KL_DIV,
 }
 DTYPES = {
-    "float64": ROWS_FLOAT64, "float32": ROWS_FLOAT32, "float16": ROWS_FLOAT16, "bfloat16": ROWS_BFLOAT16,
-    "int8": ROWS_INT8, "int16": ROWS_INT16, "int32": ROWS_INT32, "int64": ROWS_INT64,
-    "uint8": ROWS_UINT8, "uint16": ROWS_UINT16, "uint32": ROWS_UINT32, "uint64": ROWS_UINT64, "bool": ROWS_UINT8,
+    "float64": ITEM_FLOAT64, "float32": ITEM_FLOAT32, "float16": ITEM_FLOAT16, "bfloat16": ITEM_BFLOAT16,
+    "int8": ITEM_INT8, "int16": ITEM_INT16, "int32": ITEM_INT32, "int64": ITEM_INT64,
+    "uint8": ITEM_UINT8, "uint16": ITEM_UINT16, "uint32": ITEM_UINT32, "uint64": ITEM_UINT64, "bool": ITEM_UINT8,
 }
 
 cdef enum:
@@ -375,7 +375,7 @@ def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
     job.where.data = NULL
     job.interrupted = NULL
     job.out.data = <char *>&value
-    job.out.dtype = ROWS_FLOAT64
+    job.out.dtype = ITEM_FLOAT64
     job.batch_dims = job.reduce_dims = 1
     job.batch_shape[0] = 1
     job.p.batch_strides[0] = job.q.batch_strides[0] = job.where.batch_strides[0] = job.out.batch_strides[0] = 0

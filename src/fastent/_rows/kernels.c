@@ -152,7 +152,7 @@ static void store(const rows_job *job, const struct tile *t, double *values) {
     for (int64_t i = 0; i < t->width; i += VL)
         vstore(values + i, finish(job, vload(values + i)));
     for (int64_t i = 0; i < t->width; i++) {
-        if (job->out.dtype == ROWS_FLOAT64) {
+        if (job->out.dtype == ITEM_FLOAT64) {
             memcpy(target + i * stride, values + i, 8);
         } else {
             float single = (float)values[i];

@@ -6,14 +6,9 @@
 
 #include <stdint.h>
 
-#define ROWS_MAX_DIMS 64
+#include "../_simd/dtypes.h"
 
-enum rows_dtype {
-    ROWS_FLOAT64, ROWS_FLOAT32, ROWS_FLOAT16, ROWS_BFLOAT16,
-    ROWS_INT8, ROWS_INT16, ROWS_INT32, ROWS_INT64,
-    ROWS_UINT8, ROWS_UINT16, ROWS_UINT32, ROWS_UINT64,
-    ROWS_DTYPES
-};
+#define ROWS_MAX_DIMS 64
 
 /* What is summed over a row. Several public functions share one and differ in how they finish. */
 enum rows_measure {

@@ -23,24 +23,24 @@
 
 static void NAMED(convert)(REAL *target, const char *source, int dtype, int64_t n) {
     switch (dtype) {
-        CONVERT(ROWS_FLOAT64, double, item)
-        CONVERT(ROWS_FLOAT32, float, item)
+        CONVERT(ITEM_FLOAT64, double, item)
+        CONVERT(ITEM_FLOAT32, float, item)
 #if defined(REAL_FROM_HALVES)
-    case ROWS_FLOAT16:
+    case ITEM_FLOAT16:
         REAL_FROM_HALVES(target, source, n);
         break;
 #else
-        CONVERT(ROWS_FLOAT16, uint16_t, half_to_float(item))
+        CONVERT(ITEM_FLOAT16, uint16_t, half_to_float(item))
 #endif
-        CONVERT(ROWS_BFLOAT16, uint16_t, bfloat_to_float(item))
-        CONVERT(ROWS_INT8, int8_t, item)
-        CONVERT(ROWS_INT16, int16_t, item)
-        CONVERT(ROWS_INT32, int32_t, item)
-        CONVERT(ROWS_INT64, int64_t, int64_to_double(item))
-        CONVERT(ROWS_UINT8, uint8_t, item)
-        CONVERT(ROWS_UINT16, uint16_t, item)
-        CONVERT(ROWS_UINT32, uint32_t, item)
-        CONVERT(ROWS_UINT64, uint64_t, uint64_to_double(item))
+        CONVERT(ITEM_BFLOAT16, uint16_t, bfloat_to_float(item))
+        CONVERT(ITEM_INT8, int8_t, item)
+        CONVERT(ITEM_INT16, int16_t, item)
+        CONVERT(ITEM_INT32, int32_t, item)
+        CONVERT(ITEM_INT64, int64_t, int64_to_double(item))
+        CONVERT(ITEM_UINT8, uint8_t, item)
+        CONVERT(ITEM_UINT16, uint16_t, item)
+        CONVERT(ITEM_UINT32, uint32_t, item)
+        CONVERT(ITEM_UINT64, uint64_t, uint64_to_double(item))
     }
 }
 

@@ -90,8 +90,8 @@ static void store_run(const rows_operand *out, char *target, int64_t stride, con
     for (int64_t i = 0; i < n; i++, target += stride) {
         float single = (float)values[i];
         if (keep == NULL || keep[i] != 0)
-            memcpy(target, out->dtype == ROWS_FLOAT64 ? (const void *)(values + i) : (const void *)&single,
-                   out->dtype == ROWS_FLOAT64 ? 8 : 4);
+            memcpy(target, out->dtype == ITEM_FLOAT64 ? (const void *)(values + i) : (const void *)&single,
+                   out->dtype == ITEM_FLOAT64 ? 8 : 4);
     }
 }
 

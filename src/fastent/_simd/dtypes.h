@@ -1,0 +1,12 @@
+/* The number types that arrays arrive in. */
+#ifndef FASTENT_DTYPES_H
+#define FASTENT_DTYPES_H
+
+enum item_dtype {
+    ITEM_FLOAT64, ITEM_FLOAT32, ITEM_FLOAT16, ITEM_BFLOAT16,
+    ITEM_INT8, ITEM_INT16, ITEM_INT32, ITEM_INT64,
+    ITEM_UINT8, ITEM_UINT16, ITEM_UINT32, ITEM_UINT64,
+    ITEM_DTYPES
+};
+
+#endif
