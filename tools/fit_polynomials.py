@@ -14,6 +14,7 @@ HEADER = Path(__file__).parents[1] / "src" / "fastent" / "_simd" / "coefficients
 
 
 JS_NEAR = 0.36, 0.0625
+EXP_WIDE = 0.7
 
 
 def log_tail(r):
@@ -35,7 +36,7 @@ def js_tail(z):
 
 def exp_tail(r):
     """(exp(r) - 1 - r) / r^2."""
-    return (expm1(r) - r) / r**2
+    return (expm1(r) - r) / r**2 if abs(r) > mpf(10) ** -15 else mpf(1) / 2
 
 
 def fit(function, low, high, degree):
@@ -111,6 +112,11 @@ def main():
         polynomial("ATANH_FLOATS", atanh_tail, 0, 0.0817, 3),
         polynomial("JS_FLOATS", js_tail, 0, JS_NEAR[0], 6),
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
+        polynomial("EXP_FLOATS", exp_tail, -0.3467, 0.3467, 4),
+        "/* The same where logarithms of ratios are small enough not to be cut into powers of two and a rest. */",
+        polynomial("EXP_WIDE_PRECISE", exp_tail, -EXP_WIDE, EXP_WIDE, 13),
+        polynomial("EXP_WIDE_FLOATS", exp_tail, -EXP_WIDE, EXP_WIDE, 6),
+        f"#define EXP_WIDE {EXP_WIDE}\n",
         "#endif",
     ]
     HEADER.write_text("\n".join(parts) + "\n")

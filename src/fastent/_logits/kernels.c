@@ -1,0 +1,292 @@
+/* The logits kernels: rows of logits walked once for their largest entry and the sum of exponentials, block by block, and a
+ * second time, in cache, where something is added up or written for every entry.
+ *
+ * Up to VL rows are done together, so that what happens once per row happens to one lane each. float32, float16 and
+ * bfloat16 are computed in lanes of floats where there are any; sums go on in doubles. The bits of a row depend on nothing
+ * but the row.
+ */
+#include "kernels.h"
+#include "state.h"
+
+#define BLOCK 4096         /* entries of a block of one row */
+#define GROUP_ENTRIES 8192 /* of all rows of a group, in one block */
+
+struct group {
+    int rows;
+    int64_t index[VL];
+    int64_t z[VL], u[VL], map[VL], diagonal[VL]; /* byte offsets */
+    double weight[VL];
+    double label_logit[VL];
+};
+
+struct workspace {
+    void *z, *u, *map, *diagonal, *again;
+    char *raw;
+};
+
+INLINE int is_strided(const logits_operand *operand) {
+    return operand->data && operand->along != item_size(operand->dtype);
+}
+
+INLINE int64_t rows_together(const logits_job *job) {
+    int64_t rows = GROUP_ENTRIES / job->length;
+    if (is_strided(&job->z)) /* rows side by side in memory */
+        return VL;
+    return rows < 1 ? 1 : rows > VL ? VL : rows;
+}
+
+INLINE int64_t block_length(const logits_job *job) {
+    int64_t block = is_strided(&job->z) ? GROUP_ENTRIES / VL : BLOCK;
+    return job->length < block ? job->length : block;
+}
+
+INLINE vd across_lanes(enum across how, vd *each, int rows) {
+    for (int r = rows; r < VL; r++)
+        each[r] = each[0];
+    return vacross_rows(how, each);
+}
+
+INLINE double exp_of(double x) { return vlane(vexp_times(vset(x), vset(1)), 0); }
+
+INLINE double class_weight(const logits_job *job, int64_t label) {
+    return job->class_weights ? job->class_weights[label] : 1;
+}
+
+INLINE vd lanes_of(const double *values) {
+    return vload(values);
+}
+
+/* What a label's loss is multiplied with, smoothed: the mass of its target. */
+static vd g_vector(const logits_job *job, const struct group *g) {
+    double mass[VL] = {0};
+    for (int r = 0; r < g->rows && job->value == LOGITS_LABEL_LOSS; r++)
+        mass[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]])
+                  + job->smoothing / (double)job->length * job->class_weight_sum;
+    return lanes_of(mass);
+}
+
+static vd row_value(const logits_job *job, const struct group *g, const struct state *s, const struct row_sums *z,
+                    const struct row_sums *u, int is_double, vd total, vd mass) {
+    const vd inverse = vset(job->inverse_high);
+    vd lost, gap, weight;
+    switch (job->value) {
+    case LOGITS_LOG_SUM_EXP: {
+        vd x = tempered(job, s->top, &lost);
+        return x + (z->log_sum + lost);
+    }
+    case LOGITS_ENTROPY:
+        return z->log_sum + s->spread / top_value(job, s, vset(state_units[is_double].offset)) * inverse / (vset(1) + z->rest);
+    case LOGITS_LABEL_LOSS: {
+        double gaps[VL] = {0}, weights[VL] = {0};
+        for (int r = 0; r < g->rows; r++) {
+            gaps[r] = g->label_logit[r];
+            weights[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]]);
+        }
+        gap = s->top - lanes_of(gaps);
+        weight = lanes_of(weights);
+        if (job->class_weights == NULL && job->smoothing == 0)
+            return tempered(job, gap, &lost) + (z->log_sum + lost * z->valid);
+        gap = vselect(veq(weight, vset(0)), vset(0), weight * gap);
+        return vfma(gap + total, inverse, vselect(veq(mass, vset(0)), vset(0), mass * z->log_sum)) * z->valid;
+    }
+    case LOGITS_TARGET_LOSS:
+        return vfma(total, inverse, mass * z->log_sum);
+    case LOGITS_CROSS_ENTROPY:
+        return vfma(total, inverse, z->log_sum) * u->valid;
+    case LOGITS_JS:
+        return vmin(vset(LN2), total) * u->valid * z->valid;
+    default:
+        return total * u->valid * z->valid;
+    }
+}
+
+static void store_values(const logits_job *job, const struct group *g, vd value) {
+    if (job->values == NULL)
+        return;
+    double values[VL];
+    if (job->finish == LOGITS_EXP)
+        value = vexp_times(value, vset(1)) + value * vset(0);
+    if (job->divisor != 1)
+        value = value / vset(job->divisor);
+    if (job->finish == LOGITS_SQRT)
+        value = vsqrt(value);
+    vstore(values, value + vset(0)); /* never -0.0 */
+    for (int r = 0; r < g->rows; r++) {
+        double weighted = g->weight[r] == 0 ? 0 : g->weight[r] * values[r];
+        if (job->values_dtype == ITEM_FLOAT64)
+            ((double *)job->values)[g->index[r]] = weighted;
+        else
+            ((float *)job->values)[g->index[r]] = (float)weighted;
+    }
+}
+
+/* (p ln(p/m) + q ln(q/m))/2 with m the mean; the difference of p and q comes from the logarithm l of their ratio, because
+ * nearly equal ones have lost it. */
+INLINE vd js_part(vd p, vd q, vd l) {
+    const vd tiny = vset(0x1p-1000), zero = vset(0), half = vset(0.5);
+    vm more = vlt(zero, l);
+    vd larger = vselect(more, p, q), gap = larger * -vexpm1(vmax(vset(-1000), -vabs(l)));
+    vd difference = half * vselect(more, gap, -gap), mean = half * p + half * q;
+    vd b = vmax(tiny, mean);
+    vd sum = vkl_term(vmax(tiny, p), b, difference, PRECISE) + vkl_term(vmax(tiny, q), b, -difference, PRECISE);
+    return vselect(vlt(tiny, mean), half * sum, zero);
+}
+
+#define DOUBLES 1
+#define REAL double
+#define PREFIX v
+#define VEC vd
+#define LANES VL
+#define ITEM ITEM_FLOAT64
+#include "load.h"
+#include "collect.h"
+#include "terms.h"
+#include "drive.h"
+#undef DOUBLES
+#undef REAL
+#undef PREFIX
+#undef VEC
+#undef LANES
+#undef ITEM
+#if defined(VEC_SINGLE)
+#define REAL float
+#define PREFIX s
+#define VEC vs
+#define LANES SL
+#define ITEM ITEM_FLOAT32
+#define FROM_HALVES floats_from_halves
+#include "load.h"
+#include "collect.h"
+#include "terms.h"
+#include "drive.h"
+#undef FROM_HALVES
+#endif
+
+/* ---- the table ---- */
+
+/* Temperatures beyond these make bounds that floats do not have. */
+#define FLOAT_INVERSE_LOW 1e-6
+#define FLOAT_INVERSE_HIGH 1e6
+
+INLINE int in_floats(const logits_job *job) {
+    return job->z.dtype != ITEM_FLOAT64 && (job->u.data == NULL || job->u.dtype != ITEM_FLOAT64) && job->value != LOGITS_JS
+           && job->inverse_high >= FLOAT_INVERSE_LOW && job->inverse_high <= FLOAT_INVERSE_HIGH;
+}
+
+static int64_t row_offset(const logits_job *job, const logits_operand *operand, int64_t row) {
+    int64_t offset = 0;
+    if (job->batch_dims == 1)
+        return row * operand->batch_strides[0];
+    for (int d = job->batch_dims - 1; d >= 0; d--) {
+        offset += row % job->batch_shape[d] * operand->batch_strides[d];
+        row /= job->batch_shape[d];
+    }
+    return offset;
+}
+
+static double entry_at(const logits_operand *operand, int64_t row, int64_t position) {
+    char raw[8];
+    double value;
+    gather(raw, operand->data + row + position * operand->along, 0, 1, item_size(operand->dtype), operand->swapped);
+    convert_double(&value, raw, operand->dtype, 1);
+    return value;
+}
+
+static void add_row(const logits_job *job, struct group *g, int64_t row) {
+    int r = g->rows++;
+    g->index[r] = row;
+    g->z[r] = row_offset(job, &job->z, row);
+    g->u[r] = job->u.data ? row_offset(job, &job->u, row) : 0;
+    g->map[r] = job->map.data ? row_offset(job, &job->map, row) : 0;
+    g->diagonal[r] = job->diagonal.data ? row_offset(job, &job->diagonal, row) : 0;
+    g->weight[r] = job->row_weights ? job->row_weights[row] : 1;
+    g->label_logit[r] = job->labels ? entry_at(&job->z, g->z[r], job->labels[row]) : 0;
+}
+
+static void write_zeros(const logits_job *job, const logits_operand *operand, int64_t row) {
+    if (operand->data == NULL)
+        return;
+    char *target = operand->data + row_offset(job, operand, row);
+    for (int64_t i = 0; i < job->length; i++)
+        memset(target + i * operand->along, 0, (size_t)item_size(operand->dtype));
+}
+
+/* A row whose label says so: its loss is 0, and so are its derivatives. */
+static void leave_out(const logits_job *job, int64_t row) {
+    if (job->values != NULL && job->values_dtype == ITEM_FLOAT64)
+        ((double *)job->values)[row] = 0;
+    else if (job->values != NULL)
+        ((float *)job->values)[row] = 0;
+    write_zeros(job, &job->map, row);
+    write_zeros(job, &job->diagonal, row);
+}
+
+static void *cut(char **at, int64_t bytes) {
+    void *piece = *at;
+    *at += (bytes + 63) & ~INT64_C(63);
+    return piece;
+}
+
+static int64_t lay_out(struct workspace *w, char *scratch, const logits_job *job) {
+    int64_t bytes = (int64_t)sizeof(double) * rows_together(job) * block_length(job);
+    char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    w->z = cut(&at, bytes);
+    w->u = cut(&at, bytes);
+    w->again = cut(&at, bytes);
+    w->map = cut(&at, bytes);
+    w->diagonal = cut(&at, bytes);
+    w->raw = cut(&at, 8 * block_length(job));
+    return at - scratch;
+}
+
+static int64_t rows_scratch(const logits_job *job) {
+    struct workspace w;
+    return lay_out(&w, NULL, job) + 64;
+}
+
+static void do_rows(const logits_job *job, const struct group *g, struct workspace *w) {
+#if defined(VEC_SINGLE)
+    if (in_floats(job)) {
+        do_group_float(job, g, w);
+        return;
+    }
+#endif
+    do_group_double(job, g, w);
+}
+
+static void rows(const logits_job *job, int64_t begin, int64_t end, void *scratch) {
+    struct workspace w;
+    struct group g = {0};
+    int64_t together = rows_together(job);
+    lay_out(&w, scratch, job);
+    for (int64_t row = begin; row < end; row++) {
+        if (job->labels != NULL && job->labels[row] < 0)
+            leave_out(job, row);
+        else
+            add_row(job, &g, row);
+        if (g.rows == together || (g.rows > 0 && row + 1 == end)) {
+            do_rows(job, &g, &w);
+            g.rows = 0;
+        }
+    }
+}
+
+#include "binary.h"
+#include "largest.h"
+#include "members.h"
+
+/* -DVARIANT=v3 makes logits_v3, named "v3" */
+#define TABLE_NAME(variant) JOINED(logits_, variant)
+#define QUOTE(text) #text
+#define QUOTED(text) QUOTE(text)
+
+const logits_table TABLE_NAME(VARIANT) = {
+    .isa = QUOTED(VARIANT),
+    .rows = rows,
+    .rows_scratch = rows_scratch,
+    .largest = largest,
+    .largest_scratch = largest_scratch,
+    .binary = binary,
+    .members = members,
+    .members_scratch = members_scratch,
+};

@@ -1,0 +1,101 @@
+/* One vocabulary for lanes of doubles and of floats, so that the loops over entries are written once.
+ *
+ * A header included once per REAL says OP(fma) and gets vfma or sfma; NAMED(sums) is sums_double or sums_float.
+ */
+#ifndef FASTENT_LOGITS_LANES_H
+#define FASTENT_LOGITS_LANES_H
+
+#include "../_simd/exp.h"
+#include "../_simd/items.h"
+#include "../_simd/single.h"
+#include "kernels.h"
+
+#define INF __builtin_inf()
+#define NOT_A_NUMBER __builtin_nan("")
+
+/* exp(x) is computed as 2^k (1 + q). Sums of such terms are kept in units of 2^(K - offset), K belonging to the row's
+ * largest entry: a shift by `offset` keeps terms normal far below it. Entries lower than `floor` count as that low, which
+ * is zero to all digits of the result, or sends the row from floats to doubles. Rows whose largest entry is beyond `far` are
+ * shifted by it first; what matters in them is within a factor of two of it, so that the difference is exact. */
+#define double_OFFSET 900
+#define double_FLOOR 1300
+#define double_FLOOR_OF_RESULTS 760 /* lower ones give 0 */
+#define double_FAR 1500
+#define double_ROUNDER (1.5 * MAGIC)
+#define double_BIAS EXPONENT_BIAS
+#define double_MANTISSA MANTISSA_BITS
+/* ln 2 in two parts, the product of the first with twelve bits exact */
+#define double_LN2_FIRST 0x1.62e42fefa3p-1
+#define double_LN2_SECOND 0x1.3de6af278ece6p-42
+#define double_BEYOND 1e300
+#define double_CHUNK (64 * VL)
+
+#define float_OFFSET 60
+#define float_FLOOR 127
+#define float_FLOOR_OF_RESULTS 110
+#define float_FAR 128
+#define float_ROUNDER 0x1.8p23f
+#define float_BIAS 127
+#define float_MANTISSA SINGLE_MANTISSA_BITS
+#define float_LN2_FIRST 0x1.62e43p-1f
+#define float_LN2_SECOND (-0x1.05c61p-29f)
+#define float_BEYOND 1e30f
+#define float_CHUNK (32 * SL) /* then sums go on in doubles */
+/* below, terms that floats take for zero would show */
+#define FLOAT_LOWEST_REST 0x1p-100
+
+#define JOINED_(a, b) a##b
+#define JOINED(a, b) JOINED_(a, b)
+#define NAMED(name) JOINED(JOINED(name, _), REAL)
+#define OP(name) JOINED(PREFIX, name)
+#define CONSTANT(name) JOINED(JOINED(REAL, _), name)
+
+/* ---- what one of the two vocabularies lacks ---- */
+
+INLINE vm vequal(vd a, vd b) { return veq(a, b); }
+INLINE vi vshift_bits(vd x) { return vbits(x) << MANTISSA_BITS; }
+INLINE vd vfold(vd x) { return x; }
+INLINE vd vfold_top(vd x) { return x; }
+INLINE void vstore_part(double *p, vd x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) {
+        double lane = vlane(x, (int)i);
+        memcpy(p + i, &lane, sizeof(lane));
+    }
+}
+
+INLINE vd vexp_tail(vd r) { return vpolynomial(r, EXP_PRECISE, COUNT(EXP_PRECISE)); }
+INLINE vd vexp_wide_tail(vd r) { return vpolynomial(r, EXP_WIDE_PRECISE, COUNT(EXP_WIDE_PRECISE)); }
+
+/* a b - (a b rounded) */
+INLINE vd vlost_product(vd a, vd b, vd product) { return vproduct_error(a, b, product); }
+
+#if defined(VEC_SINGLE)
+INLINE vsi sshift_bits(vs x) { return sbits(x) << SINGLE_MANTISSA_BITS; }
+INLINE vd sfold(vs x) { return swiden(x, 0) + swiden(x, 1); }
+INLINE vd sfold_top(vs x) { return vmax(swiden(x, 0), swiden(x, 1)); }
+INLINE void sstore(float *p, vs x) { *(vs_unaligned *)p = x; }
+INLINE void sstore_part(float *p, vs x, int64_t n) {
+    float lanes[SL];
+    sstore(lanes, x);
+    memcpy(p, lanes, sizeof(float) * (size_t)n);
+}
+INLINE vs sexp_tail(vs r) { return spolynomial(r, EXP_FLOATS, COUNT(EXP_FLOATS)); }
+INLINE vs sexp_wide_tail(vs r) { return spolynomial(r, EXP_WIDE_FLOATS, COUNT(EXP_WIDE_FLOATS)); }
+INLINE vs slost_product(vs a, vs b, vs product) { return sfma(a, b, -product); }
+INLINE vs stwo_sum(vs a, vs b, vs *lost) {
+    vs sum = a + b;
+    vs from_b = sum - a;
+    *lost = (a - (sum - from_b)) + (b - from_b);
+    return sum;
+}
+/* x 2^k in two steps, because 2^k itself may vanish where the product does not */
+INLINE vs sscale(vs x, vs k) {
+    const vs rounder = sset(float_ROUNDER);
+    vs half = (sset(0.5f) * k + rounder) - rounder, rest = k - half;
+    vs first = sfrom_bits(sshift_bits(half + rounder) + sset_bits(UINT32_C(127) << SINGLE_MANTISSA_BITS));
+    vs second = sfrom_bits(sshift_bits(rest + rounder) + sset_bits(UINT32_C(127) << SINGLE_MANTISSA_BITS));
+    return x * first * second;
+}
+#endif
+
+#endif

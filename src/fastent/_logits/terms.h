@@ -1,0 +1,218 @@
+/* Second walk: sums over a row, and a number for every entry, from what the first walk found.
+ *
+ * Included once per REAL after collect.h; see lanes.h.
+ */
+
+/* A row as the second walk takes it. */
+struct NAMED(known) {
+    struct NAMED(row) row;
+    REAL top_share; /* softmax of the top */
+    double rest, log_sum;
+};
+
+INLINE struct NAMED(known) NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int lane) {
+    struct NAMED(known) known = {.row = NAMED(make_row)(job, s, lane)};
+    double top = vlane(s->top, lane), lowest = top - CONSTANT(FLOOR_OF_RESULTS) / job->inverse_high;
+    known.row.lowest = (REAL)(lowest > -INF && lowest < INF ? lowest : 0);
+    known.row.factor = (REAL)vlane(sums->factor, lane);
+    known.rest = vlane(sums->rest, lane);
+    known.top_share = (REAL)(1 / (1 + known.rest) * vlane(sums->valid, lane));
+    known.log_sum = vlane(sums->log_sum, lane);
+    return known;
+}
+
+/* softmax(z/T), also where it is subnormal; 0 for -inf */
+INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int scaled) {
+    VEC rounded, factor = OP(set)(known->row.factor);
+    VEC q = NAMED(exp_parts)(OP(max)(OP(set)(known->row.lowest), z), &known->row, scaled, &rounded);
+    VEC k = rounded - OP(set)(CONSTANT(ROUNDER)) - OP(set)(known->row.exponent);
+    return OP(select)(OP(equal)(z, OP(set)(known->row.top)), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
+}
+
+/* ln(p/q) of two softmaxes: the difference of their logits, less that of their normalisers, each to twice the digits */
+struct NAMED(log_ratio) {
+    REAL tops, tops_low, sums, sums_low, inverse;
+};
+
+INLINE struct NAMED(log_ratio) NAMED(make_log_ratio)(const logits_job *job, const struct NAMED(known) *p,
+                                                    const struct NAMED(known) *q) {
+    struct NAMED(log_ratio) ratio;
+    double p_top = p->row.top, q_top = q->row.top, tops = p_top - q_top, back = tops - p_top;
+    double lost = (p_top - (tops - back)) + (-q_top - back), sums = p->log_sum - q->log_sum;
+    ratio.tops = (REAL)tops;
+    ratio.tops_low = (REAL)(tops - ratio.tops + lost);
+    ratio.sums = (REAL)sums;
+    ratio.sums_low = (REAL)(sums - ratio.sums);
+    ratio.inverse = (REAL)job->inverse_high;
+    return ratio;
+}
+
+/* -inf counts as a number beyond all others, so that differences of two of them are not NaN */
+INLINE VEC NAMED(ratio_of)(VEC z, VEC u, const struct NAMED(log_ratio) *ratio) {
+    const VEC lowest = OP(set)(-CONSTANT(BEYOND));
+    VEC lost, apart = OP(two_sum)(OP(max)(lowest, z), -OP(max)(lowest, u), &lost);
+    VEC difference = (apart - OP(set)(ratio->tops)) + (lost - OP(set)(ratio->tops_low));
+    VEC log_ratio = OP(fma)(difference, OP(set)(ratio->inverse), -OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
+    return OP(select)(OP(lt)(u, lowest), OP(set)((REAL)INF), log_ratio);
+}
+
+/* p ln(p/q) - p + q, which is never negative, of p, q and the logarithm l of their ratio */
+INLINE VEC NAMED(kl_part)(VEC p, VEC q, VEC l) {
+    const VEC zero = OP(set)(0);
+    VEC near = p * l * l * OP(exp_wide_tail)(-l);
+    VEC far = OP(select)(OP(equal)(p, zero), zero, p * l) - (p - q);
+    return OP(select)(OP(lt)(OP(abs)(l), OP(set)((REAL)EXP_WIDE)), near, far);
+}
+
+/* ---- sums of a row ---- */
+
+struct NAMED(targets) {
+    REAL keep, even; /* smoothed target: keep t + even */
+};
+
+/* Sums of w t and w t (top - z) over n entries; t: NULL for 0. */
+static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights, int64_t n, const struct NAMED(known) *known,
+                               struct NAMED(targets) targets, vd *mass, vd *cross) {
+    const VEC zero = OP(set)(0), top = OP(set)(known->row.top);
+    *mass = *cross = vset(0);
+    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
+        int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK);
+        VEC masses = zero, crosses = zero;
+        for (int64_t i = start; i < end; i += LANES) {
+            VEC target = t ? NAMED(part)(t, end, i, 0) : zero;
+            target = OP(fma)(target, OP(set)(targets.keep), OP(set)(targets.even));
+            if (weights)
+                target *= NAMED(part)(weights, end, i, 0);
+            if (end - i < LANES)
+                target = OP(pad)(target, end - i, 0);
+            masses += target;
+            crosses += OP(select)(OP(equal)(target, zero), zero, target * (top - NAMED(part)(z, end, i, 0)));
+        }
+        *mass += OP(fold)(masses);
+        *cross += OP(fold)(crosses);
+    }
+}
+
+/* Lanes of the sum, over n entries, of softmax(u) (top - z), or of the parts of a divergence. */
+INLINE vd NAMED(sum_pairs)(int value, int scaled, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
+                           const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
+    const VEC zero = OP(set)(0);
+    vd total = vset(0);
+    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
+        int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK);
+        VEC sum = zero;
+        for (int64_t i = start; i < end; i += LANES) {
+            VEC a = NAMED(part)(z, end, i, -(REAL)INF), b = NAMED(part)(u, end, i, -(REAL)INF);
+            VEC q_share = NAMED(probability)(b, q, scaled);
+            if (value == LOGITS_CROSS_ENTROPY) {
+                sum += OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
+                continue;
+            }
+            VEC p_share = NAMED(probability)(a, p, scaled), log_ratio = NAMED(ratio_of)(a, b, ratio);
+#if defined(DOUBLES) /* Jensen-Shannon is done in doubles only */
+            sum += value == LOGITS_JS ? js_part(p_share, q_share, log_ratio) : NAMED(kl_part)(p_share, q_share, log_ratio);
+#else
+            sum += NAMED(kl_part)(p_share, q_share, log_ratio);
+#endif
+        }
+        total += OP(fold)(sum);
+    }
+    return total;
+}
+
+/* ---- a number for every entry ---- */
+
+struct NAMED(slopes) {
+    REAL scale;       /* of the softmax */
+    REAL target;      /* of the target */
+    REAL value;       /* of the row, where its gradient needs it */
+    REAL second;      /* of the diagonal of the second derivative */
+    REAL top_second;  /* that of the top */
+    struct NAMED(targets) targets;
+};
+
+/* One vector of the map; *diagonal is scale p (1 - p) where it is asked for. */
+INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, const struct NAMED(known) *p,
+                              const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio,
+                              const struct NAMED(slopes) *slopes, int scaled, VEC *diagonal) {
+    const VEC zero = OP(set)(0), scale = OP(set)(slopes->scale);
+    if (mapping == LOGITS_LOG_SOFTMAX)
+        return OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
+    VEC share = NAMED(probability)(z, p, scaled);
+    *diagonal = OP(select)(OP(equal)(z, OP(set)(p->row.top)), OP(set)(slopes->top_second),
+                           OP(set)(slopes->second) * share * (OP(set)(1) - share));
+    if (mapping == LOGITS_SOFTMAX)
+        return share;
+    VEC log_share;
+    switch (value) {
+    case LOGITS_ENTROPY: /* -p (ln p + H) */
+        log_share = OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
+        log_share = share * (log_share + OP(set)(slopes->value));
+        return OP(select)(OP(equal)(share, zero), zero, -scale * log_share);
+    case LOGITS_CROSS_ENTROPY:
+        return scale * (share - NAMED(probability)(u, q, scaled));
+    case LOGITS_KL:
+        if (mapping == LOGITS_GRADIENT) {
+            VEC other = NAMED(probability)(u, q, scaled);
+            *diagonal = OP(select)(OP(equal)(u, OP(set)(q->row.top)), OP(set)(slopes->top_second),
+                                   OP(set)(slopes->second) * other * (OP(set)(1) - other));
+            return scale * (other - share);
+        }
+        log_share = share * (NAMED(ratio_of)(z, u, ratio) - OP(set)(slopes->value));
+        return OP(select)(OP(equal)(share, zero), zero, scale * log_share);
+    case LOGITS_TARGET_LOSS:
+    case LOGITS_LABEL_LOSS: {
+        VEC target = OP(fma)(u, OP(set)(slopes->targets.keep), OP(set)(slopes->targets.even)) * weight;
+        return OP(fma)(scale, share, -OP(set)(slopes->target) * target);
+    }
+    default: /* log-sum-exp */
+        return scale * share;
+    }
+}
+
+INLINE void NAMED(map_piece)(int value, int mapping, int scaled, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
+                             const struct NAMED(known) *p, const struct NAMED(known) *q,
+                             const struct NAMED(log_ratio) *ratio, const struct NAMED(slopes) *slopes, REAL *map,
+                             REAL *diagonal) {
+    for (int64_t i = 0; i < n; i += LANES) {
+        VEC second, other = u ? NAMED(part)(u, n, i, 0) : OP(set)(0);
+        VEC weight = weights ? NAMED(part)(weights, n, i, 0) : OP(set)(1);
+        VEC first = NAMED(map_entries)(value, mapping, NAMED(part)(z, n, i, 0), other, weight, p, q, ratio, slopes, scaled,
+                                       &second);
+        if (n - i >= LANES) {
+            OP(store)(map + i, first);
+            if (diagonal)
+                OP(store)(diagonal + i, second);
+        } else {
+            OP(store_part)(map + i, first, n - i);
+            if (diagonal)
+                OP(store_part)(diagonal + i, second, n - i);
+        }
+    }
+}
+
+/* One loop for each thing to write; for labels without weights, the commonest, without the arrays it does not read. */
+static void NAMED(map_row)(int value, int mapping, int scaled, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
+                           const struct NAMED(known) *p, const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio,
+                           const struct NAMED(slopes) *slopes, REAL *map, REAL *diagonal) {
+    if (mapping == LOGITS_SOFTMAX && !scaled)
+        NAMED(map_piece)(0, LOGITS_SOFTMAX, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (mapping == LOGITS_SOFTMAX)
+        NAMED(map_piece)(0, LOGITS_SOFTMAX, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (mapping == LOGITS_LOG_SOFTMAX)
+        NAMED(map_piece)(0, LOGITS_LOG_SOFTMAX, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (value == LOGITS_LABEL_LOSS && !weights && !diagonal && !scaled)
+        NAMED(map_piece)(LOGITS_LABEL_LOSS, LOGITS_GRADIENT, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (value == LOGITS_KL && mapping == LOGITS_GRADIENT)
+        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT, 1, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
+    else if (value == LOGITS_KL)
+        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT_FIRST, 1, z, u, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (value == LOGITS_CROSS_ENTROPY)
+        NAMED(map_piece)(LOGITS_CROSS_ENTROPY, LOGITS_GRADIENT, 1, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
+    else if (value == LOGITS_ENTROPY)
+        NAMED(map_piece)(LOGITS_ENTROPY, LOGITS_GRADIENT, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (value == LOGITS_LOG_SUM_EXP)
+        NAMED(map_piece)(LOGITS_LOG_SUM_EXP, LOGITS_GRADIENT, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, diagonal);
+    else
+        NAMED(map_piece)(LOGITS_TARGET_LOSS, LOGITS_GRADIENT, 1, z, u, weights, n, p, q, ratio, slopes, map, diagonal);
+}
