@@ -10,34 +10,28 @@ struct NAMED(row) {
     REAL inverse_high, inverse_low;
 };
 
-INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct state *s, int lane) {
+INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct state_lanes *lanes, int r) {
     struct NAMED(row) row = {0};
-    double top = vlane(s->top, lane);
-    row.top = (REAL)top;
-    row.shift = (REAL)vlane(s->shift, lane);
-    row.exponent = (REAL)vlane(s->exponent, lane);
+    row.top = (REAL)lanes->top[r];
+    row.shift = (REAL)lanes->shift[r];
+    row.exponent = (REAL)lanes->exponent[r];
+    row.lowest = (REAL)lanes->lowest[r];
     row.inverse_high = (REAL)job->inverse_high;
     row.inverse_low = (REAL)(job->inverse_high - (double)row.inverse_high + job->inverse_low);
-    double lowest = top - CONSTANT(FLOOR) / job->inverse_high;
-    row.lowest = (REAL)(lowest > -INF && lowest < INF ? lowest : 0); /* of rows without a finite top any number will do */
     return row;
 }
 
-/* exp((z - shift)/T) = 2^k (1 + q); k is what *rounded has in its low bits */
-INLINE VEC NAMED(exp_parts)(VEC z, const struct NAMED(row) *row, int scaled, VEC *rounded) {
-    VEC x = z - OP(set)(row->shift);
-    VEC low = OP(set)(0);
-    if (scaled) {
-        VEC difference = x, high = OP(set)(row->inverse_high);
-        x = difference * high;
-        low = OP(lost_product)(difference, high, x) + difference * OP(set)(row->inverse_low);
+/* exp((z - shift)/T) = 2^k (1 + q); k is what *rounded has in its low bits. `plain`: no shift, and T is 1. */
+INLINE VEC NAMED(exp_parts)(VEC z, const struct NAMED(row) *row, int plain, VEC *rounded) {
+    const VEC rounder = OP(set)(CONSTANT(ROUNDER)), per_two = OP(set)((REAL)(1 / LN2));
+    if (plain) {
+        *rounded = OP(fma)(z, per_two, rounder);
+        return OP(exp_rest_plain)(z, *rounded - rounder);
     }
-    *rounded = OP(fma)(x, OP(set)((REAL)(1 / LN2)), OP(set)(CONSTANT(ROUNDER)));
-    VEC k = *rounded - OP(set)(CONSTANT(ROUNDER));
-    VEC r = OP(fma)(k, OP(set)(-CONSTANT(LN2_FIRST)), x);
-    VEC tail = OP(fma)(k, OP(set)(-CONSTANT(LN2_SECOND)), low);
-    VEC sum = r + tail;
-    return r + OP(fma)(sum * sum, OP(exp_tail)(sum), tail);
+    VEC difference = z - OP(set)(row->shift), high = OP(set)(row->inverse_high), x = difference * high;
+    VEC low = OP(lost_product)(difference, high, x) + difference * OP(set)(row->inverse_low);
+    *rounded = OP(fma)(x, per_two, rounder);
+    return OP(exp_rest)(x, *rounded - rounder, low);
 }
 
 INLINE VEC NAMED(part)(const REAL *x, int64_t n, int64_t i, REAL filling) {
@@ -57,71 +51,79 @@ INLINE vd NAMED(largest)(const REAL *x, int64_t n) {
 }
 
 struct NAMED(sums) {
-    VEC powers, rests, ties, spread;
+    VEC powers, rests, others, spread;
 };
 
-INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int scaled, int entropy,
+INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy,
                                struct NAMED(sums) *sums) {
-    const VEC zero = OP(set)(0), top = OP(set)(row->top);
     VEC rounded, bounded = OP(max)(OP(set)(row->lowest), z); /* a NaN stays */
-    VEC q = NAMED(exp_parts)(bounded, row, scaled, &rounded);
-    VEC power = OP(from_bits)(OP(shift_bits)(rounded) + OP(set_bits)(bias));
-    VEC below = OP(select)(OP(equal)(z, top), zero, power); /* 2^k, but 0 for the largest: a NaN is kept as q */
+    VEC q = NAMED(exp_parts)(bounded, row, plain, &rounded);
+    MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
+    VEC power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
     /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
-    sums->powers += below;
-    sums->rests = OP(fma)(below, q, sums->rests);
-    sums->ties += OP(select)(OP(equal)(z, top), OP(set)(1), zero);
+    sums->powers += power;
+    sums->rests = OP(fma)(power, q, sums->rests);
+    sums->others = OP(add_where)(below, sums->others, OP(set)(1));
     if (entropy)
-        sums->spread = OP(fma)(OP(fma)(below, q, below), top - bounded, sums->spread);
+        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->top) - bounded, sums->spread);
 }
 
-/* The sums over n entries of a row, lane by lane in doubles. */
-INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, const struct NAMED(row) *row, int scaled, int entropy, vd *rest,
-                               vd *ties, vd *spread) {
+/* The sums over n entries of a row, lane by lane in doubles; `others`: entries other than the top. Meanwhile what lies
+ * `ahead` in memory is fetched. */
+INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const struct NAMED(row) *row, int plain, int entropy,
+                               vd *rest, vd *others, vd *spread) {
     const VEC zero = OP(set)(0);
     const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
-    *rest = *ties = *spread = vset(0);
+    *rest = *others = *spread = vset(0);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
-        struct NAMED(sums) sums = {zero, zero, zero, zero}, others = sums;
+        struct NAMED(sums) even = {zero, zero, zero, zero}, odd = even;
         for (; i + 2 * LANES <= end; i += 2 * LANES) {
-            NAMED(add_entries)(OP(load)(x + i), row, bias, scaled, entropy, &sums);
-            NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, scaled, entropy, &others);
+            fetch_ahead(x + i + ahead);
+            fetch_ahead(x + i + ahead + LANES);
+            NAMED(add_entries)(OP(load)(x + i), row, bias, plain, entropy, &even);
+            NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, plain, entropy, &odd);
         }
         for (; i < end; i += LANES)
-            NAMED(add_entries)(NAMED(part)(x, end, i, -(REAL)INF), row, bias, scaled, entropy, &sums);
-        *rest += (OP(fold)(sums.powers) + OP(fold)(others.powers)) + (OP(fold)(sums.rests) + OP(fold)(others.rests));
-        *ties += OP(fold)(sums.ties) + OP(fold)(others.ties);
+            NAMED(add_entries)(NAMED(part)(x, end, i, -(REAL)INF), row, bias, plain, entropy, &even);
+        *rest += OP(fold)(even.powers + odd.powers) + OP(fold)(even.rests + odd.rests);
+        *others += OP(fold)(even.others + odd.others);
         if (entropy)
-            *spread += OP(fold)(sums.spread) + OP(fold)(others.spread);
+            *spread += OP(fold)(even.spread + odd.spread);
     }
 }
 
 /* One block of up to VL rows taken into their state. */
-INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, int rows, int entropy,
-                                 struct state *s) {
-    const int is_double = sizeof(REAL) == sizeof(double), scaled = is_double || job->inverse_high != 1;
-    vd each[VL], ties[VL], spread[VL];
+INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
+                                 int entropy, struct state *s) {
+    const int is_double = sizeof(REAL) == sizeof(double);
+    vd each[VL], others[VL], spread[VL];
+    each[0] = others[0] = spread[0] = vset(0);
     for (int r = 0; r < rows; r++)
         each[r] = NAMED(largest)(x[r], n);
     raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
+    const int plain = is_plain(job, s);
+    struct state_lanes lanes;
+    lay_out_lanes(job, s, CONSTANT(FLOOR), &lanes);
     for (int r = 0; r < rows; r++) {
-        struct NAMED(row) row = NAMED(make_row)(job, s, r);
-        if (scaled)
-            NAMED(sum_entries)(x[r], n, &row, 1, entropy, each + r, ties + r, spread + r);
+        struct NAMED(row) row = NAMED(make_row)(job, &lanes, r);
+        if (plain)
+            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, others + r, spread + r);
         else
-            NAMED(sum_entries)(x[r], n, &row, 0, entropy, each + r, ties + r, spread + r);
+            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, others + r, spread + r);
     }
     s->rest += across_lanes(SUM, each, rows);
-    s->ties += across_lanes(SUM, ties, rows);
+    s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - across_lanes(SUM, others, rows);
     if (entropy)
         s->spread += across_lanes(SUM, spread, rows);
 }
 
-static void NAMED(collect_plain)(const logits_job *job, const REAL *const *x, int64_t n, int rows, struct state *s) {
-    NAMED(collect_block)(job, x, n, rows, 0, s);
+static void NAMED(collect_plain)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
+                                 struct state *s) {
+    NAMED(collect_block)(job, x, n, ahead, rows, 0, s);
 }
 
-static void NAMED(collect_entropy)(const logits_job *job, const REAL *const *x, int64_t n, int rows, struct state *s) {
-    NAMED(collect_block)(job, x, n, rows, 1, s);
+static void NAMED(collect_entropy)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
+                                   struct state *s) {
+    NAMED(collect_block)(job, x, n, ahead, rows, 1, s);
 }

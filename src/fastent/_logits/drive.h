@@ -33,10 +33,11 @@ static struct state NAMED(collect)(const logits_job *job, const logits_operand *
     for (int64_t start = 0; start < job->length; start += block) {
         int64_t n = job->length - start < block ? job->length - start : block;
         NAMED(load_group)(operand, offsets, rows, start, n, buffer, raw, pieces);
+        int64_t ahead = n < job->length ? n : rows * n; /* the next block, or the rows below */
         if (entropy)
-            NAMED(collect_entropy)(job, pieces->of, n, rows, &s);
+            NAMED(collect_entropy)(job, pieces->of, n, ahead, rows, &s);
         else
-            NAMED(collect_plain)(job, pieces->of, n, rows, &s);
+            NAMED(collect_plain)(job, pieces->of, n, ahead, rows, &s);
     }
     return s;
 }
@@ -53,10 +54,10 @@ static void NAMED(refine)(const logits_job *job, const logits_operand *operand, 
     struct row_sums better_sums = finish_sums(job, &better, 1);
     s->shift = vselect(again, better.shift, s->shift);
     s->exponent = vselect(again, better.exponent, s->exponent);
-    s->spread = vselect(again, better.spread / vset(0x1p840), s->spread); /* from units of doubles to units of floats */
+    s->spread = vselect(again, better.spread * vset(0x1p-840), s->spread); /* in the units of floats */
     sums->rest = vselect(again, better_sums.rest, sums->rest);
     sums->log_sum = vselect(again, better_sums.log_sum, sums->log_sum);
-    sums->factor = vselect(again, better_sums.factor, sums->factor);
+    sums->top_sum = vselect(again, better_sums.top_sum, sums->top_sum);
     sums->valid = vselect(again, better_sums.valid, sums->valid);
 }
 #else
@@ -75,6 +76,7 @@ struct NAMED(walk) {
     struct NAMED(known) p[VL], q[VL];
     struct NAMED(log_ratio) ratio[VL];
     struct NAMED(targets) targets[VL];
+    int plain;
     int64_t at; /* where the pieces begin, -1 before any are loaded */
 };
 
@@ -98,7 +100,6 @@ INLINE const REAL *NAMED(class_weights)(const logits_job *job, int64_t start) {
 /* The sums of the second walk, each row in its lane; `mass`: of the targets. */
 static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
     const logits_job *job = walk->job;
-    const int scaled = job->inverse_high != 1;
     vd sums[VL], masses[VL];
     for (int r = 0; r < VL; r++)
         sums[r] = masses[r] = vset(0);
@@ -109,10 +110,10 @@ static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
             const REAL *z = walk->z.of[r], *u = job->u.data ? walk->u.of[r] : NULL;
             vd part, more = vset(0);
             if (job->value == LOGITS_CROSS_ENTROPY)
-                part = NAMED(sum_pairs)(LOGITS_CROSS_ENTROPY, 1, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
+                part = NAMED(sum_pairs)(LOGITS_CROSS_ENTROPY, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
             else if (job->value == LOGITS_JS)
-                part = NAMED(sum_pairs)(LOGITS_JS, 1, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
-            else if (job->value == LOGITS_KL && scaled)
+                part = NAMED(sum_pairs)(LOGITS_JS, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
+            else if (job->value == LOGITS_KL && walk->plain)
                 part = NAMED(sum_pairs)(LOGITS_KL, 1, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
             else if (job->value == LOGITS_KL)
                 part = NAMED(sum_pairs)(LOGITS_KL, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
@@ -130,7 +131,7 @@ static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
 static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
-    const int labels = job->value == LOGITS_LABEL_LOSS, scaled = job->inverse_high != 1;
+    const int labels = job->value == LOGITS_LABEL_LOSS;
     struct NAMED(slopes) slopes[VL] = {0};
     for (int r = 0; r < g->rows; r++) {
         double scale = g->weight[r] * job->map_scale * job->inverse_high;
@@ -151,7 +152,7 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
         for (int r = 0; r < g->rows; r++) {
             REAL *map = NAMED(place_of)(&job->map, g->map[r], start, walk->w->map);
             REAL *diagonal = job->diagonal.data ? NAMED(place_of)(&job->diagonal, g->diagonal[r], start, walk->w->diagonal) : NULL;
-            NAMED(map_row)(job->value, job->mapping, scaled, walk->z.of[r], job->u.data ? walk->u.of[r] : NULL,
+            NAMED(map_row)(job->value, job->mapping, walk->plain, walk->z.of[r], job->u.data ? walk->u.of[r] : NULL,
                            NAMED(class_weights)(job, start), n, walk->p + r, walk->q + r, walk->ratio + r, slopes + r, map,
                            diagonal);
             int64_t label = labels && job->mapping == LOGITS_GRADIENT ? job->labels[g->index[r]] - start : -1;
@@ -171,14 +172,19 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
     }
 }
 
-static void NAMED(do_group)(const logits_job *job, const struct group *g, struct workspace *w) {
+static void NAMED(do_group)(const logits_job *job, struct group *g, struct workspace *w) {
     const int is_double = sizeof(REAL) == sizeof(double), entropy = job->value == LOGITS_ENTROPY;
     const int pairs = job->value == LOGITS_CROSS_ENTROPY || job->value == LOGITS_KL || job->value == LOGITS_JS;
     const int targets = job->value == LOGITS_TARGET_LOSS || (job->value == LOGITS_LABEL_LOSS && job->smoothing != 0);
-    struct NAMED(walk) walk = {.job = job, .group = g, .w = w, .at = -1};
+    struct NAMED(walk) walk;
+    walk.job = job;
+    walk.group = g;
+    walk.w = w;
+    walk.at = -1;
     struct state s = NAMED(collect)(job, &job->z, g->z, g->rows, entropy, w->z, w->raw, &walk.z), t = s;
     struct row_sums z = finish_sums(job, &s, is_double), u = z;
     NAMED(refine)(job, &job->z, g->z, g->rows, entropy, w, &s, &z);
+    find_labels(job, g);
     if (pairs) {
         t = NAMED(collect)(job, &job->u, g->u, g->rows, 0, w->u, w->raw, &walk.u);
         u = finish_sums(job, &t, is_double);
@@ -188,10 +194,13 @@ static void NAMED(do_group)(const logits_job *job, const struct group *g, struct
         walk.at = 0;
     vd total = vset(0), mass = g_vector(job, g);
     if (pairs || targets || job->mapping) {
+        NAMED(know)(job, &s, &z, g->rows, walk.p);
+        if (pairs)
+            NAMED(know)(job, &t, &u, g->rows, walk.q);
+        walk.plain = is_plain(job, &s) && is_plain(job, &t);
         for (int r = 0; r < g->rows; r++) {
-            walk.p[r] = NAMED(know)(job, &s, &z, r);
-            walk.q[r] = NAMED(know)(job, &t, &u, r);
-            walk.ratio[r] = NAMED(make_log_ratio)(job, walk.p + r, walk.q + r);
+            if (pairs)
+                walk.ratio[r] = NAMED(make_log_ratio)(job, walk.p + r, walk.q + r);
             walk.targets[r].keep = (REAL)(1 - job->smoothing);
             walk.targets[r].even = (REAL)(job->smoothing / (double)job->length);
         }

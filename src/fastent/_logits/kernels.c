@@ -75,7 +75,7 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
         return x + (z->log_sum + lost);
     }
     case LOGITS_ENTROPY:
-        return z->log_sum + s->spread / top_value(job, s, vset(state_units[is_double].offset)) * inverse / (vset(1) + z->rest);
+        return z->log_sum + s->spread / (z->top_sum * vset(is_double ? 0x1p900 : 0x1p60)) * inverse / (vset(1) + z->rest);
     case LOGITS_LABEL_LOSS: {
         double gaps[VL] = {0}, weights[VL] = {0};
         for (int r = 0; r < g->rows; r++) {
@@ -132,10 +132,33 @@ INLINE vd js_part(vd p, vd q, vd l) {
     return vselect(vlt(tiny, mean), half * sum, zero);
 }
 
+static void convert_double(double *target, const char *source, int dtype, int64_t n);
+
+static double entry_at(const logits_operand *operand, int64_t row, int64_t position) {
+    const char *source = operand->data + row + position * operand->along;
+    float single;
+    double value;
+    if (operand->dtype == ITEM_FLOAT32 && !operand->swapped) {
+        memcpy(&single, source, sizeof(single));
+        return single;
+    }
+    char raw[8];
+    gather(raw, source, 0, 1, item_size(operand->dtype), operand->swapped);
+    convert_double(&value, raw, operand->dtype, 1);
+    return value;
+}
+
+/* The logits of the labels, when their rows are in cache. */
+static void find_labels(const logits_job *job, struct group *g) {
+    for (int r = 0; r < g->rows && job->labels; r++)
+        g->label_logit[r] = entry_at(&job->z, g->z[r], job->labels[g->index[r]]);
+}
+
 #define DOUBLES 1
 #define REAL double
 #define PREFIX v
 #define VEC vd
+#define MASK vm
 #define LANES VL
 #define ITEM ITEM_FLOAT64
 #include "load.h"
@@ -146,12 +169,14 @@ INLINE vd js_part(vd p, vd q, vd l) {
 #undef REAL
 #undef PREFIX
 #undef VEC
+#undef MASK
 #undef LANES
 #undef ITEM
 #if defined(VEC_SINGLE)
 #define REAL float
 #define PREFIX s
 #define VEC vs
+#define MASK sm
 #define LANES SL
 #define ITEM ITEM_FLOAT32
 #define FROM_HALVES floats_from_halves
@@ -184,14 +209,6 @@ static int64_t row_offset(const logits_job *job, const logits_operand *operand, 
     return offset;
 }
 
-static double entry_at(const logits_operand *operand, int64_t row, int64_t position) {
-    char raw[8];
-    double value;
-    gather(raw, operand->data + row + position * operand->along, 0, 1, item_size(operand->dtype), operand->swapped);
-    convert_double(&value, raw, operand->dtype, 1);
-    return value;
-}
-
 static void add_row(const logits_job *job, struct group *g, int64_t row) {
     int r = g->rows++;
     g->index[r] = row;
@@ -200,7 +217,6 @@ static void add_row(const logits_job *job, struct group *g, int64_t row) {
     g->map[r] = job->map.data ? row_offset(job, &job->map, row) : 0;
     g->diagonal[r] = job->diagonal.data ? row_offset(job, &job->diagonal, row) : 0;
     g->weight[r] = job->row_weights ? job->row_weights[row] : 1;
-    g->label_logit[r] = job->labels ? entry_at(&job->z, g->z[r], job->labels[row]) : 0;
 }
 
 static void write_zeros(const logits_job *job, const logits_operand *operand, int64_t row) {
@@ -244,7 +260,7 @@ static int64_t rows_scratch(const logits_job *job) {
     return lay_out(&w, NULL, job) + 64;
 }
 
-static void do_rows(const logits_job *job, const struct group *g, struct workspace *w) {
+static void do_rows(const logits_job *job, struct group *g, struct workspace *w) {
 #if defined(VEC_SINGLE)
     if (in_floats(job)) {
         do_group_float(job, g, w);

@@ -50,6 +50,15 @@
 #define OP(name) JOINED(PREFIX, name)
 #define CONSTANT(name) JOINED(JOINED(REAL, _), name)
 
+/* an address that need not exist */
+INLINE void fetch_ahead(const void *at) {
+#if defined(__GNUC__) || defined(__clang__)
+    __builtin_prefetch(at);
+#else
+    (void)at;
+#endif
+}
+
 /* ---- what one of the two vocabularies lacks ---- */
 
 INLINE vm vequal(vd a, vd b) { return veq(a, b); }
@@ -63,7 +72,12 @@ INLINE void vstore_part(double *p, vd x, int64_t n) {
     }
 }
 
-INLINE vd vexp_tail(vd r) { return vpolynomial(r, EXP_PRECISE, COUNT(EXP_PRECISE)); }
+/* q of exp(x + low) = 2^k (1 + q) */
+INLINE vd vexp_rest(vd x, vd k, vd low) {
+    vd r = vfma(k, vset(-double_LN2_FIRST), x), tail = vfma(k, vset(-double_LN2_SECOND), low), sum = r + tail;
+    return r + vfma(sum * sum, vpolynomial(sum, EXP_PRECISE, COUNT(EXP_PRECISE)), tail);
+}
+INLINE vd vexp_rest_plain(vd x, vd k) { return vexp_rest(x, k, vset(0)); }
 INLINE vd vexp_wide_tail(vd r) { return vpolynomial(r, EXP_WIDE_PRECISE, COUNT(EXP_WIDE_PRECISE)); }
 
 /* a b - (a b rounded) */
@@ -79,7 +93,14 @@ INLINE void sstore_part(float *p, vs x, int64_t n) {
     sstore(lanes, x);
     memcpy(p, lanes, sizeof(float) * (size_t)n);
 }
-INLINE vs sexp_tail(vs r) { return spolynomial(r, EXP_FLOATS, COUNT(EXP_FLOATS)); }
+INLINE vs sexp_rest(vs x, vs k, vs low) {
+    vs r = sfma(k, sset(-float_LN2_SECOND), sfma(k, sset(-float_LN2_FIRST), x)) + low;
+    return sfma(r * r, spolynomial(r, EXP_FLOATS, COUNT(EXP_FLOATS)), r);
+}
+INLINE vs sexp_rest_plain(vs x, vs k) {
+    vs r = sfma(k, sset(-float_LN2_SECOND), sfma(k, sset(-float_LN2_FIRST), x));
+    return sfma(r * r, spolynomial(r, EXP_FLOATS, COUNT(EXP_FLOATS)), r);
+}
 INLINE vs sexp_wide_tail(vs r) { return spolynomial(r, EXP_WIDE_FLOATS, COUNT(EXP_WIDE_FLOATS)); }
 INLINE vs slost_product(vs a, vs b, vs product) { return sfma(a, b, -product); }
 INLINE vs stwo_sum(vs a, vs b, vs *lost) {

@@ -103,10 +103,10 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
             int part = count - r < step ? (int)(count - r) : (int)step;
             struct state state = collect_double(&rows, &job->p, offsets + r, part, 1, s->buffer, s->raw, &pieces);
             struct row_sums sums = finish_sums(&rows, &state, 1);
-            vd spread = state.spread / top_value(&rows, &state, vset(state_units[1].offset));
+            vd spread = state.spread / (sums.top_sum * vset(0x1p900));
             vd entropy = sums.log_sum + spread / (vset(1) + sums.rest);
+            know_double(&rows, &state, &sums, part, s->known + first + r);
             for (int i = 0; i < part; i++) {
-                s->known[first + r + i] = know_double(&rows, &state, &sums, i);
                 s->entropy[first + r + i] = vlane(entropy, i);
                 if (vlane(sums.valid, i) != 1)
                     return 0;

@@ -19,12 +19,18 @@ struct row_sums {
     vd valid;        /* 1, or NaN for a row with a NaN, +inf or nothing but -inf */
     vd rest;         /* R: sum over all entries but one largest of exp((z - top)/T) */
     vd log_sum;      /* ln(1 + R) = ln sum exp((z - top)/T) */
-    vd factor;       /* exp((z - shift)/T) 2^-K factor = softmax(z/T) */
+    vd top_sum;      /* exp((top - shift)/T) 2^-K */
 };
 
 static const struct {
     double offset, far;
 } state_units[2] = {{float_OFFSET, float_FAR}, {double_OFFSET, double_FAR}};
+
+/* Its lanes one by one, as loops over the entries of a row take them. */
+struct state_lanes {
+    double top[VL], shift[VL], exponent[VL];
+    double lowest[VL]; /* lower entries count as this one */
+};
 
 INLINE struct state no_entries(void) {
     vd zero = vset(0);
@@ -45,25 +51,46 @@ INLINE vd top_value(const logits_job *job, const struct state *s, vd n) {
     return vexp2_times(n, reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), vset(1));
 }
 
+INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
+
+/* No shift, and T is 1: entries are used as they are. */
+INLINE int is_plain(const logits_job *job, const struct state *s) {
+    return job->inverse_high == 1 && vall(veq(s->shift, vset(0)));
+}
+
+INLINE void lay_out_lanes(const logits_job *job, const struct state *s, double floor, struct state_lanes *lanes) {
+    vstore(lanes->top, s->top);
+    vstore(lanes->shift, s->shift);
+    vstore(lanes->exponent, s->exponent);
+    vstore(lanes->lowest, finite_or_zero(s->top - vset(floor / job->inverse_high))); /* without a finite top any will do */
+}
+
+/* What was summed up, in the units of another top; `all`: with the former top, now one of the rest. */
+INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd top, vd shift, vd exponent, int is_double,
+                         int entropy) {
+    const vd zero = vset(0), offset = vset(state_units[is_double].offset);
+    vd lost, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset), zero);
+    vd all = s->rest + old_top;
+    vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
+    vm any = vlt(vset(-INF), s->top);
+    if (entropy)
+        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all, s->spread) * scale, zero), s->spread);
+    s->rest = vselect(grows, vselect(any, all * scale, s->rest), s->rest); /* a NaN stays */
+    s->ties = vselect(grows, zero, s->ties);
+}
+
 /* Make `top` the largest entry where it is larger: what was the largest becomes one of the rest, in the new units. */
 INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_double, int entropy) {
     vm grows = vlt(s->top, top);
     if (!vany(grows))
         return;
-    const vd zero = vset(0), rounder = vset(double_ROUNDER), offset = vset(state_units[is_double].offset);
-    vd lost, finite = vselect(vlt(vabs(top), vset(INF)), top, zero);
-    vd shift = vselect(vlt(vset(state_units[is_double].far), vabs(finite * vset(job->inverse_high))), finite, zero);
+    const vd rounder = vset(double_ROUNDER);
+    vd lost, finite = finite_or_zero(top);
+    vd shift = vselect(vlt(vset(state_units[is_double].far), vabs(finite * vset(job->inverse_high))), finite, vset(0));
     vd x = tempered(job, finite - shift, &lost);
     vd exponent = vfma(x, vset(1 / LN2), rounder) - rounder;
-
-    vd old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset), zero);
-    vd all = s->rest + old_top;
-    vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
-    vd any = vselect(vlt(vset(-INF), s->top), vset(1), zero);
-    if (entropy)
-        s->spread = vselect(grows, vselect(veq(any, zero), zero, vfma(top - s->top, all, s->spread) * scale), s->spread);
-    s->rest = vselect(grows, vselect(veq(any, zero), s->rest, all * scale), s->rest); /* a NaN stays */
-    s->ties = vselect(grows, zero, s->ties);
+    if (vany(vlt(vset(-INF), s->top)))
+        change_units(job, s, grows, top, shift, exponent, is_double, entropy);
     s->top = vselect(grows, top, s->top);
     s->shift = vselect(grows, shift, s->shift);
     s->exponent = vselect(grows, exponent, s->exponent);
@@ -72,12 +99,14 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
 INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s, int is_double) {
     struct row_sums f;
     const vd nan = vset(NOT_A_NUMBER);
-    vd top_sum = top_value(job, s, vset(state_units[is_double].offset));
-    f.rest = s->rest / top_sum + (s->ties - vset(1));
+    f.top_sum = top_value(job, s, vset(0));
+    f.rest = s->rest / (f.top_sum * vset(is_double ? 0x1p900 : 0x1p60)) + (s->ties - vset(1));
     f.valid = vselect(vle(vset(0), f.rest), vselect(vlt(vabs(s->top), vset(INF)), vset(1), nan), nan);
     f.log_sum = vlog1p(f.rest) * f.valid;
-    f.factor = f.valid / ((vset(1) + f.rest) * top_value(job, s, vset(0)));
     return f;
 }
+
+/* exp((z - shift)/T) 2^-K factor = softmax(z/T) */
+INLINE vd softmax_factor(const struct row_sums *f) { return f->valid / ((vset(1) + f->rest) * f->top_sum); }
 
 #endif

@@ -10,21 +10,28 @@ struct NAMED(known) {
     double rest, log_sum;
 };
 
-INLINE struct NAMED(known) NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int lane) {
-    struct NAMED(known) known = {.row = NAMED(make_row)(job, s, lane)};
-    double top = vlane(s->top, lane), lowest = top - CONSTANT(FLOOR_OF_RESULTS) / job->inverse_high;
-    known.row.lowest = (REAL)(lowest > -INF && lowest < INF ? lowest : 0);
-    known.row.factor = (REAL)vlane(sums->factor, lane);
-    known.rest = vlane(sums->rest, lane);
-    known.top_share = (REAL)(1 / (1 + known.rest) * vlane(sums->valid, lane));
-    known.log_sum = vlane(sums->log_sum, lane);
-    return known;
+static void NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int rows,
+                        struct NAMED(known) *known) {
+    struct state_lanes lanes;
+    double factor[VL], rest[VL], share[VL], log_sum[VL];
+    lay_out_lanes(job, s, CONSTANT(FLOOR_OF_RESULTS), &lanes);
+    vstore(factor, softmax_factor(sums));
+    vstore(rest, sums->rest);
+    vstore(share, sums->valid / (vset(1) + sums->rest));
+    vstore(log_sum, sums->log_sum);
+    for (int r = 0; r < rows; r++) {
+        known[r].row = NAMED(make_row)(job, &lanes, r);
+        known[r].row.factor = (REAL)factor[r];
+        known[r].top_share = (REAL)share[r];
+        known[r].rest = rest[r];
+        known[r].log_sum = log_sum[r];
+    }
 }
 
 /* softmax(z/T), also where it is subnormal; 0 for -inf */
-INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int scaled) {
+INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int plain) {
     VEC rounded, factor = OP(set)(known->row.factor);
-    VEC q = NAMED(exp_parts)(OP(max)(OP(set)(known->row.lowest), z), &known->row, scaled, &rounded);
+    VEC q = NAMED(exp_parts)(OP(max)(OP(set)(known->row.lowest), z), &known->row, plain, &rounded);
     VEC k = rounded - OP(set)(CONSTANT(ROUNDER)) - OP(set)(known->row.exponent);
     return OP(select)(OP(equal)(z, OP(set)(known->row.top)), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
 }
@@ -94,7 +101,7 @@ static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights
 }
 
 /* Lanes of the sum, over n entries, of softmax(u) (top - z), or of the parts of a divergence. */
-INLINE vd NAMED(sum_pairs)(int value, int scaled, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
+INLINE vd NAMED(sum_pairs)(int value, int plain, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
                            const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
     const VEC zero = OP(set)(0);
     vd total = vset(0);
@@ -103,12 +110,12 @@ INLINE vd NAMED(sum_pairs)(int value, int scaled, const REAL *z, const REAL *u, 
         VEC sum = zero;
         for (int64_t i = start; i < end; i += LANES) {
             VEC a = NAMED(part)(z, end, i, -(REAL)INF), b = NAMED(part)(u, end, i, -(REAL)INF);
-            VEC q_share = NAMED(probability)(b, q, scaled);
+            VEC q_share = NAMED(probability)(b, q, plain);
             if (value == LOGITS_CROSS_ENTROPY) {
                 sum += OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
                 continue;
             }
-            VEC p_share = NAMED(probability)(a, p, scaled), log_ratio = NAMED(ratio_of)(a, b, ratio);
+            VEC p_share = NAMED(probability)(a, p, plain), log_ratio = NAMED(ratio_of)(a, b, ratio);
 #if defined(DOUBLES) /* Jensen-Shannon is done in doubles only */
             sum += value == LOGITS_JS ? js_part(p_share, q_share, log_ratio) : NAMED(kl_part)(p_share, q_share, log_ratio);
 #else
@@ -134,11 +141,11 @@ struct NAMED(slopes) {
 /* One vector of the map; *diagonal is scale p (1 - p) where it is asked for. */
 INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, const struct NAMED(known) *p,
                               const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio,
-                              const struct NAMED(slopes) *slopes, int scaled, VEC *diagonal) {
+                              const struct NAMED(slopes) *slopes, int plain, VEC *diagonal) {
     const VEC zero = OP(set)(0), scale = OP(set)(slopes->scale);
     if (mapping == LOGITS_LOG_SOFTMAX)
         return OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
-    VEC share = NAMED(probability)(z, p, scaled);
+    VEC share = NAMED(probability)(z, p, plain);
     *diagonal = OP(select)(OP(equal)(z, OP(set)(p->row.top)), OP(set)(slopes->top_second),
                            OP(set)(slopes->second) * share * (OP(set)(1) - share));
     if (mapping == LOGITS_SOFTMAX)
@@ -150,10 +157,10 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
         log_share = share * (log_share + OP(set)(slopes->value));
         return OP(select)(OP(equal)(share, zero), zero, -scale * log_share);
     case LOGITS_CROSS_ENTROPY:
-        return scale * (share - NAMED(probability)(u, q, scaled));
+        return scale * (share - NAMED(probability)(u, q, plain));
     case LOGITS_KL:
         if (mapping == LOGITS_GRADIENT) {
-            VEC other = NAMED(probability)(u, q, scaled);
+            VEC other = NAMED(probability)(u, q, plain);
             *diagonal = OP(select)(OP(equal)(u, OP(set)(q->row.top)), OP(set)(slopes->top_second),
                                    OP(set)(slopes->second) * other * (OP(set)(1) - other));
             return scale * (other - share);
@@ -170,14 +177,14 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
     }
 }
 
-INLINE void NAMED(map_piece)(int value, int mapping, int scaled, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
+INLINE void NAMED(map_piece)(int value, int mapping, int plain, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
                              const struct NAMED(known) *p, const struct NAMED(known) *q,
                              const struct NAMED(log_ratio) *ratio, const struct NAMED(slopes) *slopes, REAL *map,
                              REAL *diagonal) {
     for (int64_t i = 0; i < n; i += LANES) {
         VEC second, other = u ? NAMED(part)(u, n, i, 0) : OP(set)(0);
         VEC weight = weights ? NAMED(part)(weights, n, i, 0) : OP(set)(1);
-        VEC first = NAMED(map_entries)(value, mapping, NAMED(part)(z, n, i, 0), other, weight, p, q, ratio, slopes, scaled,
+        VEC first = NAMED(map_entries)(value, mapping, NAMED(part)(z, n, i, 0), other, weight, p, q, ratio, slopes, plain,
                                        &second);
         if (n - i >= LANES) {
             OP(store)(map + i, first);
@@ -192,27 +199,27 @@ INLINE void NAMED(map_piece)(int value, int mapping, int scaled, const REAL *z, 
 }
 
 /* One loop for each thing to write; for labels without weights, the commonest, without the arrays it does not read. */
-static void NAMED(map_row)(int value, int mapping, int scaled, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
+static void NAMED(map_row)(int value, int mapping, int plain, const REAL *z, const REAL *u, const REAL *weights, int64_t n,
                            const struct NAMED(known) *p, const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio,
                            const struct NAMED(slopes) *slopes, REAL *map, REAL *diagonal) {
-    if (mapping == LOGITS_SOFTMAX && !scaled)
-        NAMED(map_piece)(0, LOGITS_SOFTMAX, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
-    else if (mapping == LOGITS_SOFTMAX)
+    if (mapping == LOGITS_SOFTMAX && plain)
         NAMED(map_piece)(0, LOGITS_SOFTMAX, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (mapping == LOGITS_SOFTMAX)
+        NAMED(map_piece)(0, LOGITS_SOFTMAX, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
     else if (mapping == LOGITS_LOG_SOFTMAX)
-        NAMED(map_piece)(0, LOGITS_LOG_SOFTMAX, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
-    else if (value == LOGITS_LABEL_LOSS && !weights && !diagonal && !scaled)
-        NAMED(map_piece)(LOGITS_LABEL_LOSS, LOGITS_GRADIENT, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+        NAMED(map_piece)(0, LOGITS_LOG_SOFTMAX, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+    else if (value == LOGITS_LABEL_LOSS && !weights && !diagonal && plain)
+        NAMED(map_piece)(LOGITS_LABEL_LOSS, LOGITS_GRADIENT, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
     else if (value == LOGITS_KL && mapping == LOGITS_GRADIENT)
-        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT, 1, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
+        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT, 0, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
     else if (value == LOGITS_KL)
-        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT_FIRST, 1, z, u, NULL, n, p, q, ratio, slopes, map, NULL);
+        NAMED(map_piece)(LOGITS_KL, LOGITS_GRADIENT_FIRST, 0, z, u, NULL, n, p, q, ratio, slopes, map, NULL);
     else if (value == LOGITS_CROSS_ENTROPY)
-        NAMED(map_piece)(LOGITS_CROSS_ENTROPY, LOGITS_GRADIENT, 1, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
+        NAMED(map_piece)(LOGITS_CROSS_ENTROPY, LOGITS_GRADIENT, 0, z, u, NULL, n, p, q, ratio, slopes, map, diagonal);
     else if (value == LOGITS_ENTROPY)
-        NAMED(map_piece)(LOGITS_ENTROPY, LOGITS_GRADIENT, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
+        NAMED(map_piece)(LOGITS_ENTROPY, LOGITS_GRADIENT, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, NULL);
     else if (value == LOGITS_LOG_SUM_EXP)
-        NAMED(map_piece)(LOGITS_LOG_SUM_EXP, LOGITS_GRADIENT, 1, z, NULL, NULL, n, p, q, ratio, slopes, map, diagonal);
+        NAMED(map_piece)(LOGITS_LOG_SUM_EXP, LOGITS_GRADIENT, 0, z, NULL, NULL, n, p, q, ratio, slopes, map, diagonal);
     else
-        NAMED(map_piece)(LOGITS_TARGET_LOSS, LOGITS_GRADIENT, 1, z, u, weights, n, p, q, ratio, slopes, map, diagonal);
+        NAMED(map_piece)(LOGITS_TARGET_LOSS, LOGITS_GRADIENT, 0, z, u, weights, n, p, q, ratio, slopes, map, diagonal);
 }

@@ -73,6 +73,9 @@ INLINE sm sequal(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 INLINE sm sbits_below(vsi a, vsi b) { return _mm512_cmplt_epu32_mask((__m512i)a, (__m512i)b); }
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm512_mask_blend_ps(m, no, yes); }
 INLINE int sany(sm m) { return m != 0; }
+INLINE sm sdiffers(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
+INLINE vs sadd_where(sm m, vs a, vs b) { return _mm512_mask_add_ps(a, m, a, b); }
+INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return (vsi)_mm512_maskz_add_epi32(m, (__m512i)a, (__m512i)b); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return (vsi)_mm512_maskz_mov_epi32((__mmask16)~m, (__m512i)bits); }
 INLINE vs sfrom_int(vsi x) { return _mm512_cvtepi32_ps((__m512i)x); }
 INLINE vsi sshift_signed(vsi x, int n) { return (vsi)_mm512_srai_epi32((__m512i)x, (unsigned)n); }
@@ -85,6 +88,9 @@ INLINE sm sequal(vs a, vs b) { return (sm)(a == b); }
 INLINE sm sbits_below(vsi a, vsi b) { return (sm)(a < b); }
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm256_blendv_ps(no, yes, (vs)m); }
 INLINE int sany(sm m) { return _mm256_movemask_ps((vs)m) != 0; }
+INLINE sm sdiffers(vs a, vs b) { return (sm)(a != b); }
+INLINE vs sadd_where(sm m, vs a, vs b) { return a + sfrom_bits(m & sbits(b)); }
+INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return m & (a + b); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return ~m & bits; }
 INLINE vs sfrom_int(vsi x) { return _mm256_cvtepi32_ps((__m256i)x); }
 INLINE vsi sshift_signed(vsi x, int n) { return (vsi)_mm256_srai_epi32((__m256i)x, n); }
