@@ -40,6 +40,7 @@ __all__ = [
     "js_distance",
     "js_divergence",
     "kl_divergence",
+    "logits",
     "normalized_entropy",
     "perplexity",
     "renyi_divergence",
@@ -48,23 +49,27 @@ __all__ = [
     "show_config",
     "total_variation",
     "tsallis_entropy",
+    "uncertainty",
 ]
 
 if TYPE_CHECKING:
-    from fastent import discrete
+    from fastent import discrete, logits, uncertainty
     from fastent._codes import encode
 
 
+_LATER = ("discrete", "logits", "uncertainty")
+
+
 def __getattr__(name: str) -> Any:
-    """What belongs to labels is imported when it is first asked for: importing fastent stays quick."""
+    """What not everyone needs is imported when it is first asked for: importing fastent stays quick."""
     import importlib
 
-    if name == "discrete":
-        return importlib.import_module("fastent.discrete")
+    if name in _LATER:
+        return importlib.import_module(f"fastent.{name}")
     if name == "encode":
         return importlib.import_module("fastent._codes").encode
     raise AttributeError(f"module 'fastent' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "discrete", "encode"])
+    return sorted([*globals(), *_LATER, "encode"])

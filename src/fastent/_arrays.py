@@ -13,6 +13,7 @@ import numpy as np
 from fastent._rows import engine
 
 _SINGLE = ("float32", "float16", "bfloat16")
+FLOATS = frozenset(("float64", *_SINGLE))
 
 
 class Array(NamedTuple):

@@ -52,13 +52,9 @@ static void binary_piece(const binary_job *job, int64_t piece) {
         int64_t n = end - start < STRETCH ? end - start : STRETCH, whole = (n + VL - 1) / VL * VL;
         fetch(job, job->z, start, n, s.z);
         fetch(job, job->y, start, n, s.y);
-        for (int64_t i = 0; i < n && job->pos_weight; i++)
-            fetch(job, job->pos_weight, (start + i) % job->pos_weights, 1, s.pos_weight + i);
-        if (job->weight)
-            fetch(job, job->weight, start, n, s.weight);
         for (int64_t i = 0; i < whole; i++) {
-            s.pos_weight[i] = job->pos_weight && i < n ? s.pos_weight[i] : 1;
-            s.weight[i] = i >= n ? 0 : job->weight ? s.weight[i] : 1;
+            s.pos_weight[i] = job->pos_weight && i < n ? job->pos_weight[(job->first + start + i) % job->pos_weights] : 1;
+            s.weight[i] = i >= n ? 0 : job->weight ? job->weight[start + i] : 1;
             s.z[i] = i < n ? s.z[i] : 0;
             s.y[i] = i < n ? s.y[i] : 0;
         }
@@ -66,7 +62,8 @@ static void binary_piece(const binary_job *job, int64_t piece) {
             binary_terms(&s, i);
             total += vload(s.loss + i);
         }
-        for (int64_t i = 0; i < n && job->gradient; i++) {
+        for (int64_t i = 0; i < n; i++) {
+            s.loss[i] /= job->divisor;
             s.gradient[i] *= job->map_scale;
             s.diagonal[i] *= job->map_scale;
         }
@@ -81,7 +78,7 @@ static void binary_piece(const binary_job *job, int64_t piece) {
         double sum = 0;
         for (int i = 0; i < VL; i++)
             sum += vlane(total, i);
-        job->sums[piece] = sum;
+        job->sums[piece] = sum / job->divisor;
     }
 }
 

@@ -36,7 +36,9 @@ def binary(
     count: int,
     inputs: tuple[Any, Any, Any, Any],
     pos_weights: int,
+    first: int,
     outputs: tuple[Any, Any, Any, Any],
+    divisor: float,
     map_scale: float,
     workers: int,
 ) -> None: ...

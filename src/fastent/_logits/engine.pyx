@@ -1,7 +1,7 @@
 """The logits engine: from a plan's arrays and integers to kernel calls, in parallel over rows.
 
-A row is done by one thread from beginning to end: its bits depend neither on the workers nor on the other rows. Long calls
-come back to Python between slices of work, so that Ctrl-C is honoured.
+A row is done by one thread from beginning to end: its bits depend neither on the workers nor on the other rows. Long
+calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
 from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
@@ -16,7 +16,8 @@ from fastent import _openmp
 cdef extern from "kernels.h" nogil:
     enum:
         LOGITS_MAX_DIMS, LOGITS_PIECE, MEMBERS_VALUES
-        LOGITS_LOG_SUM_EXP, LOGITS_ENTROPY, LOGITS_LABEL_LOSS, LOGITS_TARGET_LOSS, LOGITS_CROSS_ENTROPY, LOGITS_KL, LOGITS_JS
+        LOGITS_LOG_SUM_EXP, LOGITS_ENTROPY, LOGITS_LABEL_LOSS, LOGITS_TARGET_LOSS, LOGITS_CROSS_ENTROPY, LOGITS_KL
+        LOGITS_JS
         LOGITS_NOTHING, LOGITS_SOFTMAX, LOGITS_LOG_SOFTMAX, LOGITS_GRADIENT, LOGITS_GRADIENT_FIRST
         LOGITS_AS_IT_IS, LOGITS_EXP, LOGITS_SQRT
         MEMBERS_TOTAL, MEMBERS_ALEATORIC, MEMBERS_EPISTEMIC, MEMBERS_MARGIN, MEMBERS_LEAST_CONFIDENCE
@@ -45,15 +46,15 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct binary_job:
         const char *z
         const char *y
-        const char *pos_weight
-        const char *weight
-        int64_t pos_weights
+        const double *pos_weight
+        const double *weight
+        int64_t pos_weights, first
         int is_double
         char *loss
         char *gradient
         char *diagonal
         double *sums
-        double map_scale
+        double divisor, map_scale
         int64_t count
 
     ctypedef struct members_job:
@@ -85,8 +86,8 @@ VALUES = {
     "target_loss": LOGITS_TARGET_LOSS, "cross_entropy": LOGITS_CROSS_ENTROPY, "kl": LOGITS_KL, "js": LOGITS_JS,
 }
 MAPS = {
-    "nothing": LOGITS_NOTHING, "softmax": LOGITS_SOFTMAX, "log_softmax": LOGITS_LOG_SOFTMAX, "gradient": LOGITS_GRADIENT,
-    "gradient_first": LOGITS_GRADIENT_FIRST,
+    "nothing": LOGITS_NOTHING, "softmax": LOGITS_SOFTMAX, "log_softmax": LOGITS_LOG_SOFTMAX,
+    "gradient": LOGITS_GRADIENT, "gradient_first": LOGITS_GRADIENT_FIRST,
 }
 FINISHES = {"as_it_is": LOGITS_AS_IT_IS, "exp": LOGITS_EXP, "sqrt": LOGITS_SQRT}
 MEMBERS = {
@@ -226,12 +227,13 @@ cdef int run(const task *t, int64_t units, int64_t unit_entries, int64_t scratch
     return 0
 
 
-def rows(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple arrays, tuple per_row, tuple per_class,
-         int workers):
+def rows(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple arrays, tuple per_row,
+         tuple per_class, int workers):
     """Numbers of rows, and of their entries.
 
     codes: value, map, finish, dtype of the values; numbers: smoothing, 1/T in two parts, divisor, scale of the map;
-    arrays: specs of z, u, map, diagonal; per_row: values, labels, weights; per_class: weights, the same as float32, sum.
+    arrays: specs of z, u, map, diagonal; per_row: values, labels, weights; per_class: weights, the same as
+    float32, their sum.
     """
     cdef logits_job job
     cdef task t
@@ -284,17 +286,22 @@ def largest(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple
     run(&t, units, length, active.largest_scratch(&job, count), workers)
 
 
-def binary(bint is_double, int64_t count, tuple inputs, int64_t pos_weights, tuple outputs, double map_scale, int workers):
-    """Losses of independent binary targets. inputs: z, y, pos_weight, weight; outputs: loss, gradient, diagonal, sums."""
+def binary(bint is_double, int64_t count, tuple inputs, int64_t pos_weights, int64_t first, tuple outputs,
+           double divisor, double map_scale, int workers):
+    """Losses of independent binary targets, element `first` of a larger array and those behind it.
+
+    inputs: z, y, pos_weight, weight; outputs: loss, gradient, diagonal, sums of pieces.
+    """
     cdef binary_job job
     cdef task t
     cdef _Buffers buffers = _Buffers()
     memset(&t, 0, sizeof(t))
-    job.is_double, job.count, job.pos_weights, job.map_scale = is_double, count, pos_weights, map_scale
+    job.is_double, job.count, job.pos_weights, job.first = is_double, count, pos_weights, first
+    job.divisor, job.map_scale = divisor, map_scale
     job.z = <const char *>buffers.address(inputs[0])
     job.y = <const char *>buffers.address(inputs[1])
-    job.pos_weight = <const char *>buffers.address(inputs[2])
-    job.weight = <const char *>buffers.address(inputs[3])
+    job.pos_weight = <const double *>buffers.address(inputs[2])
+    job.weight = <const double *>buffers.address(inputs[3])
     job.loss = <char *>buffers.address(outputs[0], True)
     job.gradient = <char *>buffers.address(outputs[1], True)
     job.diagonal = <char *>buffers.address(outputs[2], True)

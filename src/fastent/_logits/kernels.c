@@ -137,7 +137,7 @@ static void convert_double(double *target, const char *source, int dtype, int64_
 static double entry_at(const logits_operand *operand, int64_t row, int64_t position) {
     const char *source = operand->data + row + position * operand->along;
     float single;
-    double value;
+    double value = 0;
     if (operand->dtype == ITEM_FLOAT32 && !operand->swapped) {
         memcpy(&single, source, sizeof(single));
         return single;

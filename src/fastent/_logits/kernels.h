@@ -67,13 +67,15 @@ typedef struct {
 
 /* Losses of independent binary targets: element by element, or added up over pieces of rows. */
 typedef struct {
-    const char *z, *y, *pos_weight, *weight; /* doubles or floats, contiguous; the last two may be NULL */
-    int64_t pos_weights;                     /* length of the repeating pos_weight */
+    const char *z, *y;                       /* doubles or floats, contiguous */
+    const double *pos_weight, *weight;       /* NULL when absent */
+    int64_t pos_weights;                     /* length of pos_weight, which repeats */
+    int64_t first;                           /* where in that cycle the elements begin */
     int32_t is_double;
     char *loss;                              /* NULL, or an element each */
     char *gradient, *diagonal;               /* NULL, or an element each */
     double *sums;                            /* NULL, or the loss of every piece of LOGITS_PIECE elements */
-    double map_scale;
+    double divisor, map_scale;
     int64_t count;
 } binary_job;
 

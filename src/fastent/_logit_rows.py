@@ -1,0 +1,258 @@
+"""The plan of what is computed from logits: arrays, labels, weights and every refusal, then one call of the engine."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastent._arrays import FLOATS, Array, as_array
+from fastent._logits import engine
+from fastent._rows.engine import DTYPES
+from fastent._threads import workers_for
+
+Numbers = np.ndarray[Any, Any]
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+COLDEST, HOTTEST = 1e-300, 1e300
+
+
+class Labels(NamedTuple):
+    """One class per row, in C order: -1 where the row is left out."""
+
+    codes: Numbers
+    kept: Numbers | None  # None: all
+
+
+class Derivatives(NamedTuple):
+    """What is written for every entry beside the numbers of the rows."""
+
+    mapping: str = "nothing"
+    hess: bool = False
+    scale: float = 1.0
+
+
+NO_DERIVATIVES = Derivatives()
+
+
+# ---- arguments ----
+
+
+def logits_array(function: str, name: str, value: Any) -> Array:
+    """Floats as they are, other numbers as float64."""
+    array = as_array(function, name, value)
+    if array.dtype in FLOATS:
+        return array
+    return Array(np.asarray(array.values, np.float64), DTYPES["float64"], False, "float64")
+
+
+def check_axis(function: str, axis: Any, ndim: int) -> int:
+    if not isinstance(axis, (int, np.integer)) or isinstance(axis, bool):
+        raise TypeError(f"{function}: axis must be one integer, got {axis!r}")
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"{function}: axis {axis} is out of range for an array of {ndim} dimensions")
+    return int(axis) % ndim
+
+
+def check_temperature(function: str, temperature: Any) -> float:
+    try:
+        number = float(temperature)
+    except (TypeError, ValueError):
+        raise TypeError(f"{function}: temperature must be a number, got {temperature!r}") from None
+    if not COLDEST <= number <= HOTTEST:
+        raise ValueError(
+            f"{function}: temperature must be a positive number from {COLDEST} to {HOTTEST}, got {temperature}"
+        )
+    return number
+
+
+def check_smoothing(function: str, smoothing: Any) -> float:
+    try:
+        number = float(smoothing)
+    except (TypeError, ValueError):
+        raise TypeError(f"{function}: label_smoothing must be a number, got {smoothing!r}") from None
+    if not 0 <= number <= 1:
+        raise ValueError(f"{function}: label_smoothing must be between 0 and 1, got {smoothing}")
+    return number
+
+
+def check_weights(function: str, name: str, weights: Any, shape: tuple[int, ...], what: str) -> Numbers | None:
+    """Non-negative numbers, contiguous float64, broadcast to the shape."""
+    if weights is None:
+        return None
+    array = logits_array(function, name, np.atleast_1d(weights) if np.isscalar(weights) else weights)
+    values = plain_numbers(array)
+    try:
+        found = np.ascontiguousarray(np.broadcast_to(values, shape), np.float64)
+    except ValueError:
+        raise ValueError(
+            f"{function}: {name} must have one number per {what}, shape {shape}, got shape {values.shape}"
+        ) from None
+    if not (np.isfinite(found) & (found >= 0)).all():
+        bad = found[~(np.isfinite(found) & (found >= 0))].flat[0]
+        raise ValueError(f"{function}: {name} must hold finite non-negative numbers, got {bad}")
+    return found
+
+
+def check_class_weight(function: str, weights: Any, classes: int) -> Numbers | None:
+    if weights is None:
+        return None
+    shape = np.shape(weights)
+    if shape != (classes,):
+        raise ValueError(f"{function}: class_weight must have one number per class, {classes}, got shape {shape}")
+    return check_weights(function, "class_weight", weights, (classes,), "class")
+
+
+def check_labels(
+    function: str, labels: Any, shape: tuple[int, ...], classes: int, ignore_index: int | None, name: str = "target"
+) -> Labels:
+    """Class numbers of any integer dtype, one per row."""
+    array = np.asarray(labels)
+    if array.dtype.kind not in "iub":
+        raise TypeError(f"{function}: {name} must hold class numbers (integers), got dtype {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"{function}: {name} must have one label per row, shape {shape}, got shape {array.shape}")
+    codes = np.ascontiguousarray(array, np.int64).reshape(-1)
+    none_ignored = ignore_index is None or not 0 <= ignore_index < classes
+    if none_ignored and (codes.size == 0 or (codes.min() >= 0 and codes.max() < classes)):
+        return Labels(codes, None)
+    kept = np.ones(codes.shape, bool) if ignore_index is None else codes != ignore_index
+    wrong = kept & ((codes < 0) | (codes >= classes))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        place = tuple(int(i) for i in np.unravel_index(row, shape))
+        raise ValueError(
+            f"{function}: {name} must be labels from 0 to {classes - 1}, got {array.reshape(-1)[row]} in row "
+            f"{place[0] if len(place) == 1 else place}"
+        )
+    return Labels(np.where(kept, codes, -1), kept)
+
+
+def plain_numbers(array: Array) -> Numbers:
+    """The numbers as an ordinary array, for what is small."""
+    if array.dtype == "bfloat16":
+        return np.asarray((array.values.astype(np.uint32) << 16).view(np.float32))
+    return array.values
+
+
+# ---- geometry ----
+
+
+class Rows:
+    """Arrays of one shape whose rows lie along `axis`, and the results' shapes."""
+
+    def __init__(self, function: str, operands: dict[str, Array], axis: Any) -> None:
+        self.function = function
+        arrays = list(operands.values())
+        ndim = max(a.values.ndim for a in arrays)
+        self.axis = check_axis(function, axis, ndim)
+        lengths = {name: _along(a, ndim)[self.axis] for name, a in operands.items()}
+        if len(set(lengths.values())) > 1:
+            names, got = " and ".join(lengths), " and ".join(map(str, lengths.values()))
+            raise ValueError(f"{function}: {names} must agree along axis {axis}, got {got}")
+        try:
+            self.shape = np.broadcast_shapes(*(a.values.shape for a in arrays))
+        except ValueError:
+            names = " and ".join(operands)
+            shapes = " and ".join(str(a.values.shape) for a in arrays)
+            raise ValueError(f"{function}: {names} must broadcast against each other, got shapes {shapes}") from None
+        self.classes = self.shape[self.axis]
+        self.batch = tuple(n for d, n in enumerate(self.shape) if d != self.axis)
+        self.count = math.prod(self.batch)
+        self.arrays = [a._replace(values=np.broadcast_to(a.values, self.shape)) for a in arrays]
+        single = all(a.dtype in NARROW for a in arrays)
+        self.dtype = FLOAT32 if single else FLOAT64
+
+    def empty_map(self) -> Numbers:
+        """An array for a number per entry, in the memory order of the first operand."""
+        return np.empty_like(self.arrays[0].values, dtype=self.dtype, subok=False)
+
+    def specs(self, maps: list[Numbers | None]) -> tuple[tuple[int, ...], list[engine.Spec | None]]:
+        """Batch shape and specs of the operands and maps: neighbours walked as one dimension by all are joined."""
+        operands: list[Array | None] = [*self.arrays, *[None] * (2 - len(self.arrays))]
+        operands += [None if m is None else Array(m, DTYPES[m.dtype.name], False, m.dtype.name) for m in maps]
+        steps = [
+            () if a is None else tuple(s for d, s in enumerate(a.values.strides) if d != self.axis) for a in operands
+        ]
+        shape, merged = _merge_in_order(self.batch, steps)
+        specs = [
+            None if a is None else (a.values, a.code, a.swapped, step, a.values.strides[self.axis])
+            for a, step in zip(operands, merged, strict=True)
+        ]
+        return shape, specs
+
+
+NARROW = FLOATS - {"float64"}
+
+
+def _along(array: Array, ndim: int) -> tuple[int, ...]:
+    shape: tuple[int, ...] = array.values.shape
+    return (1,) * (ndim - len(shape)) + shape
+
+
+def _merge_in_order(
+    shape: tuple[int, ...], steps: list[tuple[int, ...]]
+) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    dims: list[tuple[int, list[int]]] = []
+    for d, n in enumerate(shape):
+        here = [s[d] if s else 0 for s in steps]
+        if n == 1:
+            continue
+        if dims and all(outer == n * inner for outer, inner in zip(dims[-1][1], here, strict=True)):
+            dims[-1] = (dims[-1][0] * n, here)
+        else:
+            dims.append((n, here))
+    if not dims:
+        dims = [(1, [0] * len(steps))]
+    return tuple(n for n, _ in dims), [tuple(s[i] for _, s in dims) for i in range(len(steps))]
+
+
+# ---- calls ----
+
+
+def halves(value: float) -> tuple[float, float]:
+    """1/value to twice the digits."""
+    high = 1 / value
+    return high, float(1 / Fraction(value) - Fraction(high))
+
+
+def reduce_logits(
+    rows: Rows,
+    value: str,
+    *,
+    temperature: float = 1.0,
+    finish: str = "as_it_is",
+    divisor: float = 1.0,
+    labels: Labels | None = None,
+    smoothing: float = 0.0,
+    row_weights: Numbers | None = None,
+    class_weights: Numbers | None = None,
+    derivatives: Derivatives = NO_DERIVATIVES,
+    dtype: np.dtype[Any] | None = None,
+    wants_values: bool = True,
+    map_out: Numbers | None = None,
+    workers: int | None = None,
+) -> tuple[Numbers, Numbers | None, Numbers | None]:
+    """A number per row (of `dtype`), and maps of the input's shape where derivatives are asked for."""
+    dtype = rows.dtype if dtype is None else dtype
+    values = np.empty(rows.batch, dtype) if wants_values else None
+    wants_map = derivatives.mapping != "nothing"
+    map_ = (map_out if map_out is not None else rows.empty_map()) if wants_map else None
+    diagonal = rows.empty_map() if derivatives.hess else None
+    if rows.classes == 0:
+        if values is not None:
+            values[...] = np.nan
+    elif rows.count:
+        batch_shape, specs = rows.specs([map_, diagonal])
+        single = None if class_weights is None else class_weights.astype(np.float32)
+        total = float(rows.classes) if class_weights is None else math.fsum(class_weights)
+        engine.rows(
+            (engine.VALUES[value], engine.MAPS[derivatives.mapping], engine.FINISHES[finish], DTYPES[dtype.name]),
+            (smoothing, *halves(temperature), divisor, derivatives.scale / divisor),
+            batch_shape, rows.classes, (specs[0], specs[1], specs[2], specs[3]),
+            (values, None if labels is None else labels.codes, row_weights),
+            (class_weights, single, total),
+            workers_for(rows.function, workers, rows.count * rows.classes),
+        )  # fmt: skip
+    return (np.empty(0) if values is None else values), map_, diagonal

@@ -1,0 +1,33 @@
+"""What the functions of logits share: texts of docstrings, the scalar of a single row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastent._docs import documented
+
+_TEXTS = {
+    "LOGITS": """z : array_like
+        Logits, of any shape: unnormalised log-probabilities. -inf is a class that cannot be.""",
+    "AXIS": """axis : int
+        Dimension along which the classes lie.""",
+    "TEMPERATURE": """temperature : float
+        T in softmax(z / T): above 1 flattens, below 1 sharpens.""",
+    "BASE": """base : float, optional
+        Unit of the result: 2 for bits; nats without it.""",
+    "WORKERS": """workers : int, optional
+        Threads; -1 for all. The result does not depend on it.""",
+    "RESULT": """Returns
+    -------
+    ndarray, or a NumPy scalar for 1-D input
+        float64 for float64 logits and for integers; float32 for float32, float16 and bfloat16.""",
+    "INVALID": "A row with NaN or +inf, and one of nothing but -inf, gives nan; no other row notices.",
+}
+
+described = documented(_TEXTS)
+
+
+def scalar_or_array(values: np.ndarray[Any, Any]) -> Any:
+    return values[()]
