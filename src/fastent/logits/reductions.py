@@ -347,7 +347,8 @@ def top_k_log_prob(
     if rows.count:
         batch_shape, specs = rows.specs([None, None])
         engine.largest(
-            (*LARGEST_CODES, DTYPES[rows.dtype.name]), (0.0, *halves(temperature), divisor, 1.0), batch_shape, rows.classes,
+            (*LARGEST_CODES, DTYPES[rows.dtype.name]), (0.0, *halves(temperature), divisor, 1.0),
+            batch_shape, rows.classes,
             (specs[0], None, None, None), values, places, int(k),
             workers_for(function, workers, rows.count * rows.classes),
         )  # fmt: skip
