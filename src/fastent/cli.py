@@ -1,6 +1,8 @@
 """The command `fastent`: score the rows of .npy files of any size, and rank the columns of tables.
 
     fastent score INPUT --measure NAME [--against Q] [-o OUT.npy|OUT.csv] [--top K]
+    fastent score INPUT --logits --measure NAME [--labels FILE | --against Q] [--temperature T] ...
+    fastent compare TEACHER STUDENT [--temperature T] [--probabilities]
     fastent associate TABLE [--target COLUMN] [--metric NAME,...] [--pairs] [-o OUT.csv]
     fastent info
 
@@ -23,8 +25,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastent import distributions, show_config
+from fastent import distributions, logits, show_config
 from fastent._associate import add_command as add_associate
+from fastent._compare import add_command as add_compare
 from fastent._stream import (
     BLOCK,
     Array,
@@ -52,6 +55,7 @@ class Measure:
     function: Callable[..., Any]
     takes: frozenset[str]
     needs: frozenset[str]
+    of_logits: bool = False
 
 
 def measures() -> dict[str, Measure]:
@@ -64,6 +68,24 @@ def measures() -> dict[str, Measure]:
             needs = frozenset(key for key, value in parameters.items() if value.default is value.empty)
             found[name] = Measure(name, function, frozenset(parameters), needs)
     return found
+
+
+def measures_of_logits() -> dict[str, Measure]:
+    """The measures of softmax(z), by name; of two, `q` is the second one and `labels` are classes."""
+    one, two = frozenset({"axis", "temperature"}), frozenset({"axis", "temperature", "base", "q"})
+    functions: dict[str, tuple[Callable[..., Any], frozenset[str], frozenset[str]]] = {
+        "log_sum_exp": (logits.log_sum_exp, one, frozenset()),
+        "entropy": (logits.entropy, one | {"base"}, frozenset()),
+        "perplexity": (logits.perplexity, one, frozenset()),
+        "cross_entropy": (loss_of_logits, two | {"labels"}, frozenset({"q or labels"})),
+        "kl_divergence": (logits.kl_divergence, two, frozenset({"q"})),
+        "js_divergence": (logits.js_divergence, two, frozenset({"q"})),
+    }
+    return {name: Measure(name, *parts, of_logits=True) for name, parts in functions.items()}
+
+
+def loss_of_logits(z: Array, q: Array | None = None, labels: Array | None = None, **options: Any) -> Any:
+    return logits.cross_entropy(z, labels, target_logits=q, **options)
 
 
 class Job:
@@ -79,7 +101,8 @@ class Job:
         self.options = chosen_options(args)
         self.p = NpyFile(args.input)
         self.q = NpyFile(args.against) if args.against else None
-        self.files = [file for file in (self.p, self.q) if file]
+        self.labels = NpyFile(args.labels) if args.labels else None
+        self.files = [file for file in (self.p, self.q, self.labels) if file]
         self.size = sum(file.array.nbytes for file in self.files)
 
         shape = self.p.array.shape
@@ -88,16 +111,29 @@ class Job:
         self.axis = args.axis % len(shape)
         self.arrays = [self.p.array] if self.q is None else [self.p.array, reference(self.p, self.q, self.axis)]
         kept = shape[: self.axis] + shape[self.axis + 1 :]
+        self.classes = self._classes(kept)
         self.layout = Layout(self.measure.name, self._result_dtype(), kept, self.p.fortran)
         if self.p.fortran:
             self.arrays = [array.T for array in self.arrays]
+            self.classes = None if self.classes is None else self.classes.T
             self.axis = len(shape) - 1 - self.axis
+
+    def _classes(self, kept: tuple[int, ...]) -> Array | None:
+        """The labels: one for each row."""
+        if self.labels is None:
+            return None
+        if self.labels.array.dtype.kind not in "iu":
+            raise InputError(f"{self.labels.path} must hold class numbers (integers), got {self.labels.array.dtype}")
+        if self.labels.array.shape != kept:
+            raise InputError(f"{self.labels.path} must have one label per row, {kept}, got {self.labels.array.shape}")
+        return self.labels.array
 
     def _result_dtype(self) -> np.dtype[Any]:
         """The dtype of the results. Scoring a row of two zeros meets every refusal of dtypes and options."""
         try:
             rows = [np.zeros(2, array.dtype) for array in self.arrays]
-            return np.asarray(self.measure.function(*rows, **self.options)).dtype
+            of_class = {} if self.classes is None else {"labels": 0}
+            return np.asarray(self.measure.function(*rows, **of_class, **self.options)).dtype
         except TypeError as error:
             held = ", ".join(f"{file.path} holds {file.array.dtype}" for file in self.files)
             raise InputError(f"{held}: {error}") from None
@@ -109,7 +145,12 @@ class Job:
         done = 0
         for index in blocks(self.arrays[0].shape, self.axis, self.arrays[0].itemsize):
             parts = [array[matching(array, index)] for array in self.arrays]
-            values: Array = np.ravel(self.measure.function(*parts, axis=self.axis, **self.options))
+            of_class = {} if self.classes is None else {"labels": self.classes[without(index, self.axis)]}
+            try:
+                found = self.measure.function(*parts, axis=self.axis, **of_class, **self.options)
+            except ValueError as error:  # a label out of range
+                raise InputError(f"{self.files[-1].path}, rows from {done:,} on: {error}") from None
+            values: Array = np.ravel(found)
             for file in self.files:
                 file.release()
             for number in done + np.flatnonzero(np.isnan(values)) if self.raises else ():
@@ -127,6 +168,9 @@ class Job:
 
     def _refuse_invalid(self, number: int) -> None:
         """Name an invalid row by its number in the file, and the reason in the library's own words."""
+        if self.measure.of_logits:
+            place = self.layout.positions([number])[0]
+            raise InputError(f"{self.p.path}, row {place}: it holds NaN, +inf, or nothing but -inf")
         try:
             self.measure.function(*self.row(number), invalid="raise", **self.options)
         except ValueError as error:
@@ -136,8 +180,14 @@ class Job:
         """The largest entry of a row and its share, looking at one piece of the row at a time."""
         row = self.row(number)[0]
         firsts = [start + int(row[start : start + BLOCK].argmax()) for start in range(0, len(row), BLOCK)]
-        share = math.exp(-float(distributions.renyi_entropy(row, math.inf)))
-        return max(firsts, key=lambda i: row[i]), share
+        best = max(firsts, key=lambda i: row[i])
+        if self.measure.of_logits:
+            return best, math.exp(float(logits.log_prob_of(row, best)))
+        return best, math.exp(-float(distributions.renyi_entropy(row, math.inf)))
+
+
+def without(index: tuple[slice, ...], axis: int) -> tuple[slice, ...]:
+    return index[:axis] + index[axis + 1 :]
 
 
 def matching(array: Array, index: tuple[slice, ...]) -> tuple[slice, ...]:
@@ -158,9 +208,13 @@ def reference(p: NpyFile, q: NpyFile, axis: int) -> Array:
 
 def chosen_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, all of which the measure must have, and none missing that it needs."""
-    measure, given = args.measure, {"base": args.base, "order": args.order}
-    for name, value in {**given, "q": args.against}.items():
+    measure, given = args.measure, {"base": args.base, "order": args.order, "temperature": args.temperature}
+    if "q or labels" in measure.needs and (args.against is None) == (args.labels is None):
+        raise InputError(f"{measure.name} of logits needs --labels FILE or --against Q, and not both")
+    for name, value in {**given, "q": args.against, "labels": args.labels}.items():
         flag = "--against" if name == "q" else f"--{name}"
+        if value is not None and name in ("labels", "temperature") and not measure.of_logits:
+            raise InputError(f"{flag} is for logits; pass --logits as well if {args.input} holds logits")
         if value is not None and name not in measure.takes:
             raise InputError(f"{flag} has no meaning for {measure.name}")
         if value is None and name in measure.needs:
@@ -251,6 +305,7 @@ def summary_lines(args: argparse.Namespace, job: Job, summary: Summary, seconds:
 
 def score(args: argparse.Namespace) -> None:
     """fastent score"""
+    args.measure = measure(args.measure, args.logits)
     job = Job(args)
     summary, preview = Summary(args.top or 0), Preview(job.layout)
     with ExitStack() as stack:
@@ -285,12 +340,13 @@ class Parser(argparse.ArgumentParser):
         raise InputError(f"{message} ({self.prog} --help says more)")
 
 
-def measure(text: str) -> Measure:
-    found = measures()
+def measure(text: str, of_logits: bool) -> Measure:
+    found = measures_of_logits() if of_logits else measures()
     name = text.replace("-", "_")
     if name not in found:
         near = difflib.get_close_matches(name, found, n=3) or sorted(found)
-        raise argparse.ArgumentTypeError(f"there is no measure {text!r}; there is {', '.join(near)}")
+        kind = " of logits" if of_logits else ""
+        raise InputError(f"there is no measure {text!r}{kind}; there is {', '.join(near)}")
     return found[name]
 
 
@@ -308,12 +364,15 @@ def parser() -> Parser:
         "score",
         help="score every row of a .npy file of any size",
         description="Score every row of a .npy file of any size, in a fixed small amount of memory.",
-        epilog=f"measures:\n{textwrap.indent(names, '  ')}",
+        epilog=f"measures:\n{textwrap.indent(names, '  ')}\n\nmeasures of logits:\n  {', '.join(measures_of_logits())}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument("input", metavar="INPUT", help=".npy file of probabilities, counts or other weights")
-    add.add_argument("--measure", metavar="NAME", type=measure, required=True, help="what to compute (list below)")
+    add.add_argument("--measure", metavar="NAME", required=True, help="what to compute (list below)")
     add.add_argument("--against", metavar="Q", help=".npy file of the same shape, or of one row for all")
+    add.add_argument("--logits", action="store_true", help="the numbers are logits: measure their softmax")
+    add.add_argument("--labels", metavar="FILE", help=".npy file of the rows' classes, for the cross_entropy of logits")
+    add.add_argument("--temperature", type=float, help="divide the logits by it (default: 1)")
     add.add_argument("--axis", type=int, default=-1, help="axis along which a row lies (default: the last)")
     add.add_argument("--base", type=float, help="base of the logarithm (default: e; 2 gives bits)")
     add.add_argument("--order", type=float, help="order of a Renyi or Tsallis measure")
@@ -327,6 +386,7 @@ def parser() -> Parser:
     add.add_argument("-o", "--output", metavar="OUT", help=f"write all values to this file, {' or '.join(WRITERS)}")
     add.set_defaults(run=score)
     add_associate(commands)
+    add_compare(commands)
     commands.add_parser("info", help="print version, instruction set, threads and compiler").set_defaults(run=info)
     return parser
 
