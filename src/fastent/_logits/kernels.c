@@ -290,6 +290,20 @@ static void rows(const logits_job *job, int64_t begin, int64_t end, void *scratc
 #include "binary.h"
 #include "largest.h"
 #include "members.h"
+#include "members_short.h"
+
+static int64_t members_scratch(const members_job *job) {
+    struct uncertainty_scratch many;
+    struct short_scratch few;
+    return 64 + (is_short(job) ? lay_out_short(&few, NULL, job) : lay_out_members(&many, NULL, job));
+}
+
+static void members(const members_job *job, int64_t begin, int64_t end, void *scratch) {
+    if (is_short(job))
+        members_short(job, begin, end, scratch);
+    else
+        members_long(job, begin, end, scratch);
+}
 
 /* -DVARIANT=v3 makes logits_v3, named "v3" */
 #define TABLE_NAME(variant) JOINED(logits_, variant)

@@ -3,34 +3,31 @@
  * Included once per REAL, with ITEM its number type; see lanes.h.
  */
 
+/* n items at an address of any alignment */
+#define CONVERT(dtype, type, expression)                                     \
+    case dtype:                                                              \
+        for (int64_t i = 0; i < n; i++) {                                    \
+            type item;                                                       \
+            memcpy(&item, source + i * (int64_t)sizeof(type), sizeof(type)); \
+            target[i] = (REAL)(expression);                                  \
+        }                                                                    \
+        break;
+
 static void NAMED(convert)(REAL *target, const char *source, int dtype, int64_t n) {
-    for (int64_t i = 0; i < n && dtype == ITEM_FLOAT64; i++) {
-        double item;
-        memcpy(&item, source + 8 * i, 8);
-        target[i] = (REAL)item;
-    }
-    for (int64_t i = 0; i < n && dtype == ITEM_FLOAT32; i++) {
-        float item;
-        memcpy(&item, source + 4 * i, 4);
-        target[i] = item;
-    }
-    for (int64_t i = 0; i < n && dtype == ITEM_BFLOAT16; i++) {
-        uint16_t item;
-        memcpy(&item, source + 2 * i, 2);
-        target[i] = bfloat_to_float(item);
-    }
-    if (dtype == ITEM_FLOAT16) {
+    switch (dtype) {
+        CONVERT(ITEM_FLOAT64, double, item)
+        CONVERT(ITEM_FLOAT32, float, item)
+        CONVERT(ITEM_BFLOAT16, uint16_t, bfloat_to_float(item))
 #if defined(FROM_HALVES)
+    case ITEM_FLOAT16:
         FROM_HALVES(target, source, n);
+        break;
 #else
-        for (int64_t i = 0; i < n; i++) {
-            uint16_t item;
-            memcpy(&item, source + 2 * i, 2);
-            target[i] = half_to_float(item);
-        }
+        CONVERT(ITEM_FLOAT16, uint16_t, half_to_float(item))
 #endif
     }
 }
+#undef CONVERT
 
 INLINE int NAMED(is_direct)(const logits_operand *operand) {
     return operand->dtype == ITEM && !operand->swapped && operand->along == (int64_t)sizeof(REAL);

@@ -84,11 +84,6 @@ static int64_t lay_out_members(struct uncertainty_scratch *s, char *scratch, con
     return at - scratch;
 }
 
-static int64_t members_scratch(const members_job *job) {
-    struct uncertainty_scratch s;
-    return lay_out_members(&s, NULL, job) + 64;
-}
-
 /* Logits: what turns a member's entries into shares, and its entropy. */
 static int know_logits(const members_job *job, int64_t offset, struct uncertainty_scratch *s) {
     logits_job rows = {.z = job->p, .length = job->classes, .inverse_high = 1, .value = LOGITS_ENTROPY};
@@ -246,7 +241,7 @@ static void members_row(const members_job *job, int64_t row, struct uncertainty_
     give_value(job, MEMBERS_VOTE_ENTROPY, row, vote_entropy, 1);
 }
 
-static void members(const members_job *job, int64_t begin, int64_t end, void *scratch) {
+static void members_long(const members_job *job, int64_t begin, int64_t end, void *scratch) {
     struct uncertainty_scratch s;
     lay_out_members(&s, scratch, job);
     for (int64_t row = begin; row < end; row++)

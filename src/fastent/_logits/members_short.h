@@ -1,0 +1,181 @@
+/* Ensembles over few classes: VL rows side by side, a lane each, so that nothing is added up across lanes. */
+#ifndef FASTENT_LOGITS_MEMBERS_SHORT_H
+#define FASTENT_LOGITS_MEMBERS_SHORT_H
+
+#include "members.h"
+
+#define SHORT_CLASSES 64
+
+struct short_scratch {
+    double *shares; /* members x classes x VL */
+    double *entropy, *vote; /* of each member, VL each */
+    int64_t *cast;
+    double *buffer;
+    char *raw;
+};
+
+static int is_short(const members_job *job) {
+    return job->classes <= SHORT_CLASSES && job->members * job->classes * VL <= 2 * MEMBERS_ENTRIES;
+}
+
+static int64_t lay_out_short(struct short_scratch *s, char *scratch, const members_job *job) {
+    char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
+    s->shares = cut(&at, 8 * VL * job->members * job->classes);
+    s->entropy = cut(&at, 8 * VL * job->members);
+    s->vote = cut(&at, 8 * VL * job->members);
+    s->cast = cut(&at, 8 * job->members);
+    s->buffer = cut(&at, 8 * VL * job->classes);
+    s->raw = cut(&at, 8 * VL * job->classes);
+    return at - scratch;
+}
+
+/* Entries of `rows` rows of one member become columns: class c of all rows at columns + c * VL. */
+static void load_columns(const members_job *job, int64_t offset, int rows, double *columns, struct short_scratch *s) {
+    const int64_t classes = job->classes, across = job->p.batch_strides[1], size = item_size(job->p.dtype);
+    const double *from[VL];
+    if (across == classes * size && job->p.along == size) {
+        from[0] = load_entries_double(&job->p, offset, 0, rows * classes, s->buffer, s->raw);
+        for (int r = 1; r < rows; r++)
+            from[r] = from[0] + r * classes;
+    } else {
+        for (int r = 0; r < rows; r++) {
+            from[r] = s->buffer + r * classes;
+            const double *x = load_entries_double(&job->p, offset + r * across, 0, classes, s->buffer + r * classes, s->raw);
+            if (x != from[r])
+                memcpy(s->buffer + r * classes, x, sizeof(double) * (size_t)classes);
+        }
+    }
+    for (int r = rows; r < VL; r++)
+        from[r] = from[0];
+    int r = 0;
+    for (; r + 2 <= VL; r += 2) {
+        if (from[r + 1] - from[r] == classes)
+            transpose_rows_double(from[r], classes, classes, columns + r, VL);
+        else
+            for (int64_t c = 0; c < classes; c++) {
+                memcpy(columns + c * VL + r, from[r] + c, sizeof(double));
+                memcpy(columns + c * VL + r + 1, from[r + 1] + c, sizeof(double));
+            }
+    }
+    for (; r < VL; r++)
+        for (int64_t c = 0; c < classes; c++)
+            memcpy(columns + c * VL + r, from[r] + c, sizeof(double));
+}
+
+/* Weights become shares; returns 1, or NaN where a row is invalid. */
+INLINE vd normalise_columns(double *columns, int64_t classes) {
+    vd sum = vset(0), low = vset(INF);
+    for (int64_t c = 0; c < classes; c++) {
+        sum += vload(columns + c * VL);
+        low = vmin(low, vload(columns + c * VL));
+    }
+    vd valid = vselect(vlt(vset(0), sum), vselect(vlt(sum, vset(INF)), vset(1), vset(NOT_A_NUMBER)), vset(NOT_A_NUMBER));
+    valid = vselect(vle(vset(0), low), valid, vset(NOT_A_NUMBER));
+    vd inverse = vset(1) / sum;
+    for (int64_t c = 0; c < classes; c++)
+        vstore(columns + c * VL, vload(columns + c * VL) * inverse);
+    return valid;
+}
+
+/* Logits become shares; *entropy is that of each row. */
+INLINE vd soften_columns(double *columns, int64_t classes, vd *entropy) {
+    const vd zero = vset(0), one = vset(1), nan = vset(NOT_A_NUMBER);
+    vd top = vset(-INF), rest = zero, ties = zero, spread = zero;
+    for (int64_t c = 0; c < classes; c++)
+        top = vmax(vload(columns + c * VL), top);
+    for (int64_t c = 0; c < classes; c++) {
+        vd z = vload(columns + c * VL), gap = vmax(vset(-2000), z - top); /* a NaN stays */
+        vm below = vdiffers(z, top);
+        vd power = vexp_times(gap, one) + gap * zero;
+        rest += vselect(below, power, zero);
+        ties += vselect(below, zero, one);
+        spread += vselect(below, power * -gap, zero);
+        vstore(columns + c * VL, power);
+    }
+    rest += ties - one;
+    vd valid = vselect(vle(zero, rest), vselect(vlt(vabs(top), vset(INF)), one, nan), nan);
+    vd inverse = one / (one + rest);
+    *entropy = vlog1p(rest) + spread * inverse;
+    for (int64_t c = 0; c < classes; c++)
+        vstore(columns + c * VL, vload(columns + c * VL) * inverse);
+    return valid;
+}
+
+INLINE vd peeled_entropy(const struct peeled *s) { return s->entropy - (vset(1) - s->rest) * vlog1p(-s->rest); }
+
+/* The first class with the largest share. */
+INLINE vd first_largest(const double *columns, int64_t classes) {
+    vd best = vload(columns), place = vset(0);
+    for (int64_t c = 1; c < classes; c++) {
+        vm more = vlt(best, vload(columns + c * VL));
+        best = vselect(more, vload(columns + c * VL), best);
+        place = vselect(more, vset((double)c), place);
+    }
+    return place;
+}
+
+static void give_lanes(const members_job *job, int which, int64_t row, int rows, vd value, int in_nats) {
+    double lanes[VL];
+    vstore(lanes, value);
+    for (int r = 0; r < rows; r++)
+        give_value(job, which, row + r, lanes[r], in_nats);
+}
+
+static void members_tile(const members_job *job, int64_t row, int rows, struct short_scratch *s) {
+    const int own_entropy = job->values[MEMBERS_ALEATORIC] && !job->logits, information = job->values[MEMBERS_EPISTEMIC] != NULL;
+    const int votes = job->values[MEMBERS_VARIATION_RATIO] || job->values[MEMBERS_VOTE_ENTROPY];
+    const int64_t members = job->members, classes = job->classes;
+    const vd zero = vset(0), tiny = vset(0x1p-1000), share_of_one = vset(1 / (double)members);
+    struct peeled mean = {zero, zero, zero, zero};
+    vd valid = vset(1), divergence = zero, aleatoric = zero, entropy = zero;
+    for (int64_t m = 0; m < members; m++) {
+        double *columns = s->shares + m * classes * VL;
+        load_columns(job, row * job->p.batch_strides[1] + m * job->p.batch_strides[0], rows, columns, s);
+        if (votes)
+            vstore(s->vote + m * VL, first_largest(columns, classes));
+        valid *= job->logits ? soften_columns(columns, classes, &entropy) : normalise_columns(columns, classes);
+        if (job->logits)
+            aleatoric += entropy * share_of_one;
+        if (own_entropy) {
+            struct peeled own = {zero, zero, zero, zero};
+            for (int64_t c = 0; c < classes; c++)
+                peel(&own, vload(columns + c * VL));
+            aleatoric += peeled_entropy(&own) * share_of_one;
+        }
+    }
+    for (int64_t c = 0; c < classes; c++) {
+        const double *column = s->shares + c * VL;
+        vd sum = zero;
+        for (int64_t m = 0; m < members; m++)
+            sum += vload(column + m * classes * VL);
+        vd average = sum * share_of_one, floor = vmax(tiny, average), part = zero;
+        peel(&mean, average);
+        for (int64_t m = 0; m < members && information; m++) {
+            vd share = vload(column + m * classes * VL);
+            part += vkl_term(vmax(tiny, share), floor, share - average, PRECISE);
+        }
+        divergence += vselect(vlt(tiny, average), part, zero);
+    }
+    give_lanes(job, MEMBERS_TOTAL, row, rows, valid * peeled_entropy(&mean), 1);
+    give_lanes(job, MEMBERS_ALEATORIC, row, rows, valid * aleatoric, 1);
+    give_lanes(job, MEMBERS_EPISTEMIC, row, rows, valid * vmax(zero, divergence * share_of_one), 1);
+    give_lanes(job, MEMBERS_MARGIN, row, rows, valid * (mean.top - mean.second), 0);
+    give_lanes(job, MEMBERS_LEAST_CONFIDENCE, row, rows, valid * mean.rest, 0);
+    for (int r = 0; r < rows && votes; r++) {
+        double vote_entropy;
+        for (int64_t m = 0; m < members; m++)
+            s->cast[m] = (int64_t)s->vote[m * VL + r];
+        double most = (double)tally(s->cast, members, &vote_entropy) / (double)members;
+        give_value(job, MEMBERS_VARIATION_RATIO, row + r, (1 - most) * vlane(valid, r), 0);
+        give_value(job, MEMBERS_VOTE_ENTROPY, row + r, vote_entropy * vlane(valid, r), 1);
+    }
+}
+
+static void members_short(const members_job *job, int64_t begin, int64_t end, void *scratch) {
+    struct short_scratch s;
+    lay_out_short(&s, scratch, job);
+    for (int64_t row = begin; row < end; row += VL)
+        members_tile(job, row, end - row < VL ? (int)(end - row) : VL, &s);
+}
+
+#endif
