@@ -28,6 +28,7 @@ COMMAND = "python benchmarks/report.py --run"
 LABELS = {c.key: c.label for c in ALL}
 SECTIONS = {"entropy": "Entropy", "kl": "Kullback-Leibler divergence", "js": "Jensen-Shannon distance"}
 NONE, LOST = "-", "◂"
+Parts = dict[str, list[dict[str, Any]]]  # works by script
 
 LEGEND = """\
 Best time per entry, or pair of entries, with all processors (µs per call for one row); in brackets how many times as
@@ -235,7 +236,7 @@ def import_table(results: Results) -> str:
     return table(["after NumPy", "median"], body)
 
 
-def results_page(results: Results) -> str:
+def results_page(results: Results, parts: Parts) -> str:
     page = paragraphs(
         "# Benchmarks",
         CONDITIONS,
@@ -246,28 +247,57 @@ def results_page(results: Results) -> str:
         *timings(results),
         f"## Rows that are nearly equal\n\n{NEARLY_EQUAL}\n\n{nearly_equal_table(results)}",
         f"## Memory\n\n{MEMORY}\n\n{memory_table(results)}",
+        f"## The other engines\n\n{part_tables(parts, aims=True)}",
         f"## Import\n\n{import_table(results)}",
     )
     return page + "\n"
 
 
-# ---- counting ------------------------------------------------------------------------------------------------------
+# ---- the other engines ---------------------------------------------------------------------------------------------
+
+PARTS = {
+    "counts": "Labels",
+    "logits": "Logits and ensembles",
+    "neighbors": "Nearest neighbours",
+    "selection": "Feature selection",
+    "continuous": "Continuous variables",
+}
+"""The scripts beside this one that make a JSON of works (works.py), and their headings."""
 
 
-def counts_table(found: list[dict[str, Any]]) -> str:
-    """Times of benchmarks/counts.py: fastent, each peer, and what was aimed at."""
-
-    def line(work: dict[str, Any]) -> list[str]:
-        ours, unit = work["times"]["fastent"], work["unit"]
-        peers = {name: value for name, value in work["times"].items() if name != "fastent"}
-        versus = "; ".join(f"{name} {number(value)} ({times(value / ours)})" for name, value in peers.items())
-        aims = [(f"{limit:g}x {name}", peers[name] / ours >= limit) for name, limit in work["limits"].items()]
+def part_line(work: dict[str, Any], aims: bool) -> list[str]:
+    """One work: fastent, each peer, and what was aimed at."""
+    ours, unit = work["times"]["fastent"], work["unit"]
+    peers = {name: value for name, value in work["times"].items() if name != "fastent"}
+    lost = (
+        f" {LOST}" if any(value < ours for name, value in peers.items() if not name.startswith(YARDSTICK_NAMES)) else ""
+    )
+    versus = "; ".join(f"{name} {number(value)} ({times(value / ours)})" for name, value in peers.items())
+    cells = [signs(work["title"]) + lost, f"**{number(ours)}** {unit}", versus or NONE]
+    if aims:
+        found = [(f"{limit:g}x {name}", peers[name] / ours >= limit) for name, limit in work["limits"].items()]
         if work["limit"] is not None:
-            aims.append((f"{work['limit']:g} {unit.split()[0]}", ours <= work["limit"]))
-        targets = "; ".join(f"{what}: {'yes' if kept else '**no**'}" for what, kept in aims)
-        return [signs(work["title"]), unit, f"**{number(ours)}**", versus or NONE, targets or NONE]
+            found.append((f"{work['limit']:g} {unit.split()[0]}", ours <= work["limit"]))
+        cells.append("; ".join(f"{what}: {'yes' if kept else '**no**'}" for what, kept in found) or NONE)
+    return cells
 
-    return table(["", "unit", "fastent", "others", "aimed at, reached"], map(line, found), numeric=False)
+
+YARDSTICK_NAMES = ("bare read", "fastent", "np.bincount of the combined code")
+
+
+def part_tables(parts: Parts, aims: bool) -> str:
+    head = ["fastent", "others", *["aimed at, reached"] * aims]
+    return paragraphs(
+        *(
+            table([PARTS[name], *head], [part_line(work, aims) for work in works], numeric=False)
+            for name, works in parts.items()
+        )
+    )
+
+
+def load_parts(path: Path) -> Parts:
+    found = {name: part_path(path, name) for name in PARTS}
+    return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in found.items() if file.exists()}
 
 
 # ---- running and writing -------------------------------------------------------------------------------------------
@@ -277,12 +307,13 @@ def run(path: Path, quick: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "pytest", str(HERE), "-q", "--benchmark-quiet"]
     subprocess.run([*command, f"--benchmark-json={path}", *["--quick"] * quick], check=True, cwd=ROOT)
-    command = [sys.executable, str(HERE / "counts.py"), f"--json={counts_path(path)}"]
-    subprocess.run([*command, *["--quick"] * quick], check=True, cwd=ROOT)
+    for name in PARTS:
+        command = [sys.executable, str(HERE / f"{name}.py"), f"--json={part_path(path, name)}"]
+        subprocess.run([*command, *["--quick"] * quick], check=True, cwd=ROOT)
 
 
-def counts_path(path: Path) -> Path:
-    return path.with_name(path.stem + "-counts.json")
+def part_path(path: Path, name: str) -> Path:
+    return path.with_name(f"{path.stem}-{name}.json")
 
 
 def insert(readme: Path, text: str, name: str = "benchmark") -> None:
@@ -311,14 +342,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error(f"{path} does not exist; add --run")
     results = load(path)
     text = readme_table(results)
-    counting = counts_table(json.loads(counts_path(path).read_text(encoding="utf-8")))
+    parts = load_parts(path)
     publish = not results.machine["quick"]  # reduced numbers go only where they are told to
     if readme := options.readme or (ROOT / "README.md" if publish else None):
         insert(readme, text)
-        insert(readme, counting, "counts")
+        insert(readme, part_tables(parts, aims=False), "parts")
     if page := options.results or (HERE / "RESULTS.md" if publish else None):
-        page.write_text(results_page(results), encoding="utf-8")
-    print(paragraphs(text, counting, targets_table(results)) if publish else paragraphs(text, counting))
+        page.write_text(results_page(results, parts), encoding="utf-8")
+    tables = part_tables(parts, aims=True)
+    print(paragraphs(text, tables, targets_table(results)) if publish else paragraphs(text, tables))
 
 
 if __name__ == "__main__":
