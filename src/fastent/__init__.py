@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "binary_cross_entropy",
     "binary_entropy",
+    "continuous",
     "cross_entropy",
     "discrete",
     "encode",
@@ -51,20 +52,20 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastent import discrete
+    from fastent import continuous, discrete
     from fastent._codes import encode
 
 
 def __getattr__(name: str) -> Any:
-    """What belongs to labels is imported when it is first asked for: importing fastent stays quick."""
+    """What not every program needs is imported when it is first asked for: importing fastent stays quick."""
     import importlib
 
-    if name == "discrete":
-        return importlib.import_module("fastent.discrete")
+    if name in ("continuous", "discrete"):
+        return importlib.import_module(f"fastent.{name}")
     if name == "encode":
         return importlib.import_module("fastent._codes").encode
     raise AttributeError(f"module 'fastent' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "discrete", "encode"])
+    return sorted([*globals(), "continuous", "discrete", "encode"])

@@ -1,0 +1,133 @@
+/* Sums of logarithms over sorted samples: gaps, windows, local slopes, distances to neighbours. */
+#ifndef FASTENT_CONTINUOUS_SAMPLES_H
+#define FASTENT_CONTINUOUS_SAMPLES_H
+
+#include "sums.h"
+
+#define BUFFER (CONTINUOUS_BLOCK + 4 * VL)
+
+/* ln(high[i] - low[i]) over n entries; a step of 0 keeps the first. */
+static void add_differences(struct log_sum *s, const double *high, int high_step, const double *low, int low_step, int64_t n) {
+    double buffer[BUFFER];
+    for (int64_t i = 0, count; i < n; i += count) {
+        count = n - i < CONTINUOUS_BLOCK ? n - i : CONTINUOUS_BLOCK;
+        for (int64_t j = 0; j < count; j++)
+            buffer[j] = high[high_step * (i + j)] - low[low_step * (i + j)];
+        add_logs(s, buffer, count);
+    }
+}
+
+static void add_windows(struct log_sum *s, const double *x, int64_t n, int64_t m) {
+    add_differences(s, x + m, 1, x, 0, m);
+    add_differences(s, x + 2 * m, 1, x, 1, n - 2 * m);
+    add_differences(s, x + n - 1, 0, x + n - 2 * m, 1, m);
+}
+
+/* Within 2m + 1 numbers around x[i], which have the positions j = -m .. m: sum j (x - mean) / sum (x - mean)^2. The numbers
+ * are taken from x[i], their median, which is within a standard deviation of the mean: one bit cancels at most. */
+static void add_slopes(struct log_sum *s, double *x, int64_t n, int64_t m) {
+    enum { TOGETHER = 4 };
+    double buffer[BUFFER];
+    for (int64_t i = 0; i < m; i++)
+        x[-1 - i] = x[0];
+    for (int64_t i = 0; i < m + TOGETHER * VL; i++) /* lanes behind the last number compute something, too */
+        x[n + i] = x[n - 1];
+    for (int64_t begin = 0, count; begin < n; begin += count) {
+        count = n - begin < CONTINUOUS_BLOCK ? n - begin : CONTINUOUS_BLOCK;
+        for (int64_t i = 0; i < count; i += TOGETHER * VL) {
+            vd centre[TOGETHER], sum[TOGETHER], product[TOGETHER], square[TOGETHER];
+            const double *at = x + begin + i;
+            for (int v = 0; v < TOGETHER; v++) {
+                centre[v] = vload(at + v * VL);
+                sum[v] = product[v] = square[v] = vset(0);
+            }
+            for (int64_t j = -m; j <= m; j++) {
+                for (int v = 0; v < TOGETHER; v++) {
+                    vd difference = vload(at + j + v * VL) - centre[v];
+                    sum[v] = sum[v] + difference;
+                    product[v] = vfma(difference, vset((double)j), product[v]);
+                    square[v] = vfma(difference, difference, square[v]);
+                }
+            }
+            for (int v = 0; v < TOGETHER; v++) {
+                vd spread = square[v] - sum[v] * sum[v] / vset((double)(2 * m + 1));
+                vstore(buffer + i + v * VL, product[v] / spread);
+            }
+        }
+        add_logs(s, buffer, count);
+    }
+}
+
+/* The largest distance within the nearest window of k + 1 numbers, itself included, for x[i] inside the sample. */
+INLINE double neighbor_distance(const double *x, int64_t n, int64_t k, int64_t i, int64_t *start) {
+    int64_t first = *start > i - k ? *start : i - k > 0 ? i - k : 0;
+    while (first < i && first + k + 1 < n && x[first + k + 1] - x[i] < x[i] - x[first])
+        first++;
+    *start = first;
+    double below = x[i] - x[first], above = x[first + k] - x[i];
+    return below < above ? above : below;
+}
+
+/* Windows are tried one by one for all lanes up to this many neighbours: fewer operations than following their start. */
+#define FEW_NEIGHBORS 12
+
+INLINE void few_neighbor_distances(const double *x, int64_t k, int64_t begin, int64_t count, double *distances) {
+    for (int64_t i = 0; i < count; i += VL) {
+        int64_t at = begin + (i + VL <= count ? i : count - VL);
+        vd centre = vload(x + at), nearest = vset(__builtin_inf());
+        for (int64_t j = 0; j <= k; j++) {
+            vd below = centre - vload(x + at - j), above = vload(x + at - j + k) - centre;
+            nearest = vmin(vmax(below, above), nearest);
+        }
+        vstore(distances + (at - begin), nearest);
+    }
+}
+
+static void add_neighbors(struct log_sum *s, const double *x, int64_t n, int64_t k) {
+    double buffer[BUFFER];
+    int64_t start = 0;
+    for (int64_t begin = 0, count; begin < n; begin += count) {
+        int few = k <= FEW_NEIGHBORS && begin >= k && n - k - begin >= VL;
+        int64_t end = few ? n - k : begin < k ? k : n;
+        count = end - begin < CONTINUOUS_BLOCK ? end - begin : CONTINUOUS_BLOCK;
+        if (few)
+            few_neighbor_distances(x, k, begin, count, buffer);
+        else
+            for (int64_t i = 0; i < count; i++)
+                buffer[i] = neighbor_distance(x, n, k, begin + i, &start);
+        add_logs(s, buffer, count);
+    }
+}
+
+static double sum(double *x, int64_t n, int64_t m, int which) {
+    struct log_sum s = {0};
+    if (which == SAMPLE_WINDOWS)
+        add_windows(&s, x, n, m);
+    else if (which == SAMPLE_GAPS)
+        add_differences(&s, x + m, 1, x, 1, n - m);
+    else if (which == SAMPLE_SLOPES)
+        add_slopes(&s, x, n, m);
+    else
+        add_neighbors(&s, x, n, m);
+    return log_sum_value(&s);
+}
+
+static double cross_neighbors(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k) {
+    struct log_sum s = {0};
+    double buffer[BUFFER];
+    int64_t first = 0; /* of the k nearest in y: it never falls, because x does not */
+    for (int64_t begin = 0, count; begin < n; begin += count) {
+        count = n - begin < CONTINUOUS_BLOCK ? n - begin : CONTINUOUS_BLOCK;
+        for (int64_t i = 0; i < count; i++) {
+            double here = x[begin + i];
+            while (first + k < y_count && y[first + k] - here < here - y[first])
+                first++;
+            double below = here - y[first], above = y[first + k - 1] - here;
+            buffer[i] = below < above ? above : below;
+        }
+        add_logs(&s, buffer, count);
+    }
+    return log_sum_value(&s);
+}
+
+#endif

@@ -1,0 +1,117 @@
+"""From a caller's numbers to an engine call: every refusal of `fastent.continuous`, and where the numbers lie."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastent import _plan
+from fastent._arrays import as_array
+from fastent._continuous import engine
+from fastent._threads import workers_for
+
+Array = np.ndarray[Any, Any]
+Axis = int | tuple[int, ...] | None
+
+FLOAT64 = np.dtype(np.float64)
+FLOAT32 = np.dtype(np.float32)
+
+
+def real(function: str, name: str, value: Any) -> Array:
+    """Real numbers as aligned float64 or float32 in the machine's byte order; the caller's own memory if it can be."""
+    array = as_array(function, name, value, scalar=True)
+    values = array.values
+    if array.dtype == "bfloat16":
+        return (values.astype(np.uint32) << 16).view(np.float32)
+    if values.dtype in (FLOAT64, FLOAT32) and values.dtype.isnative:
+        return values if values.flags.aligned else values.copy()
+    return values.astype(FLOAT32 if array.dtype in ("float32", "float16") else FLOAT64)
+
+
+def common(arrays: list[Array], weak: list[bool]) -> np.dtype[Any]:
+    """float32 if everything but Python's numbers is."""
+    strong = [a for a, is_weak in zip(arrays, weak, strict=True) if not is_weak]
+    return FLOAT32 if strong and all(a.dtype == FLOAT32 for a in strong) else FLOAT64
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, np.generic)
+
+
+def check_count(function: str, name: str, value: Any, low: int, high: int, meaning: str) -> int:
+    """An integer in [low, high], or a refusal."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{function}: {name} must be an integer, got {value!r}") from None
+    if not low <= number <= high:
+        raise ValueError(f"{function}: {name} must be between {low} and {high} ({meaning}), got {number}")
+    return number
+
+
+# ---- divergence of diagonal normals ----
+
+
+class Normals(NamedTuple):
+    """What a divergence of diagonal normals gave: twice its value as float64, and the gradients."""
+
+    sums: Array
+    gradients: tuple[Array, Array] | None
+    dtype: np.dtype[Any]
+
+
+def _empty(like: Array, shape: tuple[int, ...]) -> Array:
+    return np.empty_like(like) if like.shape == shape else np.empty(shape, like.dtype)
+
+
+def diagonal_normals(
+    function: str, mu: Any, log_var: Any, mu_q: Any, log_var_q: Any, axis: Axis, gradients: bool, workers: int | None
+) -> Normals:
+    names = ("mu", "log_var", "mu_q", "log_var_q")
+    given = (mu, log_var, mu_q, log_var_q)
+    arrays = [real(function, name, value) for name, value in zip(names, given, strict=True)]
+    dtype = common(arrays, [is_number(value) for value in given])
+    arrays = [a.astype(dtype, copy=False) for a in arrays]
+    try:
+        shape = np.broadcast_shapes(*(a.shape for a in arrays))
+    except ValueError:
+        shapes = ", ".join(f"{name} {a.shape}" for name, a in zip(names, arrays, strict=True))
+        raise ValueError(f"{function}: the arrays must broadcast against each other, got shapes {shapes}") from None
+    if not shape:
+        raise ValueError(f"{function}: mu or log_var must have at least one dimension, got numbers")
+    axes = _plan._check_axes(function, axis, len(shape))
+    count = workers_for(function, workers, math.prod(shape))
+    constant = arrays[2].ndim == 0 and arrays[3].ndim == 0
+    numbers = (float(arrays[2]), float(arrays[3])) if constant else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        precision = float(np.exp(np.float64(-numbers[1])))
+    slopes = None
+    if gradients:
+        slopes = _empty(arrays[0], shape), _empty(arrays[0], shape)
+    inputs = [np.broadcast_to(a, shape) for a in arrays]
+    operands: list[Array | None] = [*(inputs[:2] if constant else inputs), *([None, None] if constant else [])]
+    operands += list(slopes) if slopes else [None, None]
+    batch = [d for d in range(len(shape)) if d not in axes]
+    kept = tuple(shape[d] for d in batch)
+    if math.prod(shape) == 0:
+        return Normals(np.zeros(kept), slopes, dtype)
+    strides = [a.strides if a is not None else (0,) * len(shape) for a in operands]
+    # in the order of memory, and the sums with them
+    walk = sorted(batch, key=lambda d: -max(abs(s[d]) for s in strides[:2]))
+    batch_shape, batch_steps = _plan._merge([shape[d] for d in walk], [[s[d] for d in walk] for s in strides])
+    reduce_shape, reduce_steps = _plan._merge([shape[d] for d in axes], [[s[d] for d in axes] for s in strides])
+    item = dtype.itemsize
+    outer = (
+        math.prod(reduce_shape) > 1
+        and all(abs(steps[-1]) != item for steps in reduce_steps[:2])
+        and any(steps[-1] == item for steps in batch_steps[:2])
+    )
+    sums = engine.normal_sums(
+        operands, batch_shape, batch_steps, reduce_shape, reduce_steps, dtype == FLOAT32, outer, *numbers, precision,
+        count,
+    )  # fmt: skip
+    places = [walk.index(d) for d in batch]
+    return Normals(sums.reshape([shape[d] for d in walk]).transpose(places), slopes, dtype)
