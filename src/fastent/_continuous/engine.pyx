@@ -18,7 +18,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
         NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
-        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_ROOM
+        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS
 
     ctypedef struct normal_job:
         char *data[NORMAL_OPERANDS]
@@ -35,8 +35,9 @@ cdef extern from "kernels.h" nogil:
         const char *isa
         void normal(const normal_job *, int64_t, int64_t, int64_t, double *, void *) noexcept nogil
         void gather(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
-        double sum(double *, int64_t, int64_t, int) noexcept nogil
-        double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t) noexcept nogil
+        double sample(const void *, int64_t, int64_t, int64_t, int, void *) noexcept nogil
+        int64_t sample_scratch(int64_t, int64_t) noexcept nogil
+        double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
     enum:
@@ -53,6 +54,8 @@ cdef enum:
     SEGMENT_OUTER = 1 << 10  # entries of a column
     SLICE = 1 << 22          # entries per worker between looks at Ctrl-C
     PIECE = 1 << 14          # entries that a worker takes at a time
+    TOGETHER = 8             # samples that are gathered together when they lie beside each other,
+    GATHERED = 1 << 20       # and the bytes that they may take
 
 cdef const continuous_table *tables[MAX_TABLES]
 cdef int table_count = continuous_tables(tables)
@@ -178,5 +181,104 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
                 table.normal(job, unit % pieces * width, min((unit % pieces + 1) * width, outputs), unit // pieces,
                              &sums[unit // pieces, unit % pieces * width], memory + NORMAL_SCRATCH * threadid())
         if last < units:
+            PyErr_CheckSignals()
+    return 0
+
+
+def sample_sums(x, offsets, int64_t n, int64_t step, int sum, int64_t m, int workers):
+    """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on, m < n."""
+    cdef _Buffers buffers = _Buffers()
+    cdef const char *data = buffers.add(x, False)
+    cdef const int64_t[::1] starts = offsets
+    cdef int64_t samples = starts.shape[0], item = x.itemsize
+    result = np.empty(samples)
+    if samples:
+        threads = region(workers)
+        try:
+            run_samples(data, starts, item, n, step, sum, m, result, threads)
+        finally:
+            if threads > 1:
+                _openmp.leave()
+    return result
+
+
+cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, int64_t n, int64_t step, int sum,
+                     int64_t m, double[::1] result, int workers) except -1:
+    """Groups of samples, slice by slice."""
+    cdef const continuous_table *table = active
+    cdef int64_t samples = starts.shape[0], together = 1, groups, group, first, last, slice_groups, cost
+    if step != item:
+        together = max(1, min(TOGETHER * 8 // item, GATHERED // (n * item)))
+    cdef int64_t needed = (table.sample_scratch(n, m) + 63) & ~63
+    cdef int64_t stride = needed + ((together * n * item + 63) & ~63)
+    cdef _Scratch scratch = _Scratch(stride * workers)
+    cdef char *memory = scratch.aligned
+    cost = n * together * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
+    groups = ceil_div(samples, together)
+    slice_groups = max(workers, SLICE * workers // cost)
+    for first in range(0, groups, slice_groups):
+        last = min(first + slice_groups, groups)
+        with nogil:
+            for group in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                run_group(table, data, &starts[0], item, n, step, sum, m, group * together,
+                          min((group + 1) * together, samples), memory + stride * threadid(), needed, &result[0])
+        if last < groups:
+            PyErr_CheckSignals()
+    return 0
+
+
+cdef void run_group(const continuous_table *table, const char *data, const int64_t *starts, int64_t item, int64_t n,
+                    int64_t step, int sum, int64_t m, int64_t begin, int64_t end, char *scratch, int64_t needed,
+                    double *result) noexcept nogil:
+    """The samples [begin, end), gathered as far as they are evenly apart."""
+    cdef int64_t i, rows, row_step
+    cdef char *gathered = scratch + needed
+    cdef int64_t next = begin
+    while next < end:
+        if step == item:
+            result[next] = table.sample(data + starts[next], item, n, m, sum, scratch)
+            next += 1
+            continue
+        row_step = starts[next + 1] - starts[next] if next + 1 < end else 0
+        rows = 1
+        while next + rows < end and starts[next + rows] - starts[next] == rows * row_step:
+            rows += 1
+        table.gather(data + starts[next], item, step, row_step, rows, n, gathered)
+        for i in range(rows):
+            result[next + i] = table.sample(gathered + i * n * item, item, n, m, sum, scratch)
+        next += rows
+
+
+cdef enum:
+    CROSS_PIECE = 1 << 14  # numbers whose neighbours are looked up at a time
+
+
+def cross_neighbor_sum(x, y, int64_t k, int workers):
+    """The sum of ln(distance to the k-th nearest number of y) over x, both sorted float64."""
+    cdef int64_t pieces = ceil_div(len(x), CROSS_PIECE)
+    # the k nearest to a number begin at most k places before it
+    firsts = np.minimum(np.maximum(np.searchsorted(y, x[::CROSS_PIECE]) - k, 0), len(y) - k).astype(np.int64)
+    sums = np.empty(pieces)
+    threads = region(workers)
+    try:
+        run_cross_neighbors(x, y, k, firsts, sums, threads)
+    finally:
+        if threads > 1:
+            _openmp.leave()
+    return float(sums.sum())
+
+
+cdef int run_cross_neighbors(const double[::1] x, const double[::1] y, int64_t k, const int64_t[::1] firsts,
+                             double[::1] sums, int workers) except -1:
+    cdef int64_t n = x.shape[0], count = y.shape[0], pieces = sums.shape[0], first, last, i
+    cdef int64_t slice_pieces = max(workers, SLICE * workers // CROSS_PIECE)
+    cdef const continuous_table *table = active
+    for first in range(0, pieces, slice_pieces):
+        last = min(first + slice_pieces, pieces)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                sums[i] = table.cross_neighbors(&x[i * CROSS_PIECE], min(CROSS_PIECE, n - i * CROSS_PIECE), &y[0],
+                                                count, k, firsts[i])
+        if last < pieces:
             PyErr_CheckSignals()
     return 0

@@ -4,14 +4,9 @@
 #include "normal.h"
 #include "samples.h"
 
-/* Rows from anywhere, contiguous behind each other. Several at a time where they lie beside each other in memory: a cache
- * line that is read once serves all. */
+/* Rows that lie beside each other, one behind the other: a cache line that is read once serves all of them. */
 static void gather(const char *from, int64_t item, int64_t step, int64_t row_step, int64_t rows, int64_t n, void *to) {
     char *target = to;
-    if (step == item && rows == 1) {
-        memcpy(target, from, (size_t)(n * item));
-        return;
-    }
     for (int64_t i = 0; i < n; i++)
         for (int64_t r = 0; r < rows; r++) {
             if (item == 8)
@@ -30,6 +25,7 @@ const continuous_table TABLE_NAME(VARIANT) = {
     .isa = QUOTED(VARIANT),
     .normal = normal,
     .gather = gather,
-    .sum = sum,
+    .sample = sample,
+    .sample_scratch = sample_scratch,
     .cross_neighbors = cross_neighbors,
 };

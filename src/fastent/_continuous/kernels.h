@@ -44,12 +44,14 @@ typedef struct {
     const char *isa;
     /* Twice the divergence, added up over one segment of the outputs [begin, end). */
     void (*normal)(const normal_job *job, int64_t begin, int64_t end, int64_t segment, double *sums, void *scratch);
-    /* `rows` samples of n numbers at `row_step` bytes from each other, as doubles or, in place of them, floats. */
+    /* `rows` samples of n numbers of `item` bytes, at `row_step` bytes from each other, one behind the other. */
     void (*gather)(const char *from, int64_t item, int64_t step, int64_t row_step, int64_t rows, int64_t n, void *to);
-    /* One of the sums over n sorted numbers, with m numbers of room before them and m + SAMPLE_ROOM behind. */
-    double (*sum)(double *x, int64_t n, int64_t m, int sum);
-    /* The sum of ln(distance to the k-th nearest of the sorted y) over the sorted x. */
-    double (*cross_neighbors)(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k);
+    /* One of the sums over n contiguous floats (item 4) or doubles (8) in any order, m < n; nan if one of them is. */
+    double (*sample)(const void *raw, int64_t item, int64_t n, int64_t m, int sum, void *scratch);
+    int64_t (*sample_scratch)(int64_t n, int64_t m);
+    /* The sum of ln(distance to the k-th nearest of y) over x, both sorted; those nearest to x[0] begin at `first` or
+     * later. */
+    double (*cross_neighbors)(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k, int64_t first);
 } continuous_table;
 
 #endif

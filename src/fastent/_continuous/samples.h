@@ -2,24 +2,34 @@
 #ifndef FASTENT_CONTINUOUS_SAMPLES_H
 #define FASTENT_CONTINUOUS_SAMPLES_H
 
+#include "../_simd/sort.h"
 #include "sums.h"
 
 #define BUFFER (CONTINUOUS_BLOCK + 4 * VL)
 
 /* ln(high[i] - low[i]) over n entries; a step of 0 keeps the first. */
-static void add_differences(struct log_sum *s, const double *high, int high_step, const double *low, int low_step, int64_t n) {
+INLINE void add_differences(struct log_sum *s, const double *high, int high_step, const double *low, int low_step, int64_t n) {
     double buffer[BUFFER];
     for (int64_t i = 0, count; i < n; i += count) {
         count = n - i < CONTINUOUS_BLOCK ? n - i : CONTINUOUS_BLOCK;
-        for (int64_t j = 0; j < count; j++)
+        int64_t j = 0;
+        for (; j + VL <= count; j += VL) {
+            vd above = high_step ? vload(high + i + j) : vset(*high), below = low_step ? vload(low + i + j) : vset(*low);
+            vstore(buffer + j, above - below);
+        }
+        for (; j < count; j++)
             buffer[j] = high[high_step * (i + j)] - low[low_step * (i + j)];
         add_logs(s, buffer, count);
     }
 }
 
+static void add_gaps(struct log_sum *s, const double *x, int64_t n, int64_t m) {
+    add_differences(s, x + m, 1, x, 1, n - m);
+}
+
 static void add_windows(struct log_sum *s, const double *x, int64_t n, int64_t m) {
     add_differences(s, x + m, 1, x, 0, m);
-    add_differences(s, x + 2 * m, 1, x, 1, n - 2 * m);
+    add_gaps(s, x, n, 2 * m);
     add_differences(s, x + n - 1, 0, x + n - 2 * m, 1, m);
 }
 
@@ -99,23 +109,52 @@ static void add_neighbors(struct log_sum *s, const double *x, int64_t n, int64_t
     }
 }
 
-static double sum(double *x, int64_t n, int64_t m, int which) {
+/* n numbers as doubles in order, at `x`; 0 if one of them is no number. `spare` has room for as many. */
+static int put_in_order(const void *raw, int64_t item, int64_t n, double *x, double *spare, uint32_t *counts) {
+    int64_t numbers = 0;
+    if (item == 8) {
+        memcpy(x, raw, sizeof(double) * (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            numbers += x[i] == x[i];
+        if (numbers == n)
+            sort_doubles(x, n, spare, counts);
+    } else {
+        float *values = (float *)spare;
+        memcpy(values, raw, sizeof(float) * (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            numbers += values[i] == values[i];
+        if (numbers == n)
+            sort_floats(values, n, values + n, counts);
+        for (int64_t i = 0; i < n; i++)
+            x[i] = values[i];
+    }
+    return numbers == n;
+}
+
+static double sample(const void *raw, int64_t item, int64_t n, int64_t m, int which, void *scratch) {
+    uint32_t *counts = scratch;
+    double *x = (double *)(counts + SORT_COUNTS) + m, *spare = x + n + m + SAMPLE_ROOM;
     struct log_sum s = {0};
-    if (which == SAMPLE_WINDOWS)
-        add_windows(&s, x, n, m);
-    else if (which == SAMPLE_GAPS)
-        add_differences(&s, x + m, 1, x, 1, n - m);
-    else if (which == SAMPLE_SLOPES)
-        add_slopes(&s, x, n, m);
-    else
-        add_neighbors(&s, x, n, m);
+    if (!put_in_order(raw, item, n, x, spare, counts))
+        return __builtin_nan("");
+    switch (which) {
+        case SAMPLE_WINDOWS: add_windows(&s, x, n, m); break;
+        case SAMPLE_GAPS: add_gaps(&s, x, n, m); break;
+        case SAMPLE_SLOPES: add_slopes(&s, x, n, m); break;
+        default: add_neighbors(&s, x, n, m);
+    }
     return log_sum_value(&s);
 }
 
-static double cross_neighbors(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k) {
+static int64_t sample_scratch(int64_t n, int64_t m) {
+    return 4 * SORT_COUNTS + 8 * (2 * n + 2 * m + SAMPLE_ROOM);
+}
+
+static double cross_neighbors(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k,
+                              int64_t first) {
     struct log_sum s = {0};
     double buffer[BUFFER];
-    int64_t first = 0; /* of the k nearest in y: it never falls, because x does not */
+    /* the first of the k nearest in y never falls, because x does not */
     for (int64_t begin = 0, count; begin < n; begin += count) {
         count = n - begin < CONTINUOUS_BLOCK ? n - begin : CONTINUOUS_BLOCK;
         for (int64_t i = 0; i < count; i++) {

@@ -19,6 +19,7 @@ from fastent.continuous.records import (
     Poisson,
     Uniform,
 )
+from fastent.continuous.samples import differential_entropy, joint_differential_entropy, nearest_neighbor_kl
 
 __all__ = [
     "Bernoulli",
@@ -33,7 +34,10 @@ __all__ = [
     "Uniform",
     "cross_entropy",
     "diagonal_normal_kl",
+    "differential_entropy",
     "entropy",
+    "joint_differential_entropy",
     "kl_divergence",
+    "nearest_neighbor_kl",
     "normal_mutual_information",
 ]

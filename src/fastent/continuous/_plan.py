@@ -115,3 +115,47 @@ def diagonal_normals(
     )  # fmt: skip
     places = [walk.index(d) for d in batch]
     return Normals(sums.reshape([shape[d] for d in walk]).transpose(places), slopes, dtype)
+
+
+# ---- samples ----
+
+
+class Samples(NamedTuple):
+    """Variables of n numbers each, along the last dimension, and where they lie in memory."""
+
+    values: Array
+    offsets: Array  # of each variable's first number, in bytes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.values.shape[:-1])
+
+    @property
+    def n(self) -> int:
+        return int(self.values.shape[-1])
+
+    def sums(self, name: str, m: int, workers: int) -> Array:
+        """One of the engine's sums over every variable."""
+        found = engine.sample_sums(
+            self.values, self.offsets, self.n, self.values.strides[-1], engine.SUMS[name], m, workers
+        )
+        return found.reshape(self.shape)
+
+
+def samples(function: str, x: Any, axis: int) -> Samples:
+    values = real(function, "x", x)
+    if values.ndim == 0:
+        raise ValueError(f"{function}: x must have at least one dimension, got the number {values[()]}")
+    try:
+        place = operator.index(axis)
+    except TypeError:
+        raise TypeError(f"{function}: axis must be an integer, got {axis!r}") from None
+    if not -values.ndim <= place < values.ndim:
+        raise np.exceptions.AxisError(f"{function}: axis {place} is out of range for {values.ndim} dimensions")
+    values = np.moveaxis(values, place, -1)
+    if values.shape[-1] >= 1 << 32:
+        raise ValueError(f"{function}: x must have fewer than 2^32 samples along axis {axis}, got {values.shape[-1]}")
+    offsets = np.zeros(values.shape[:-1], np.int64)
+    for d, (length, stride) in enumerate(zip(values.shape[:-1], values.strides[:-1], strict=True)):
+        offsets += np.arange(length).reshape(-1, *[1] * (values.ndim - 2 - d)) * stride
+    return Samples(values, offsets.ravel())

@@ -203,8 +203,8 @@ def normal_mutual_information(X: Any, Y: Any = None, *, base: float | None = Non
     -------
     ndarray or float
         Without Y the matrix over all pairs of columns of X, inf on its diagonal; with Y the value for the two groups.
-        float64. Digits are right next to r = 0 and next to abs(r) = 1; inf where columns determine each other but for rounding. A
-        constant column says nothing: 0, also about itself.
+        float64. Digits are right next to r = 0 and next to abs(r) = 1; inf where columns determine each other but for
+        rounding. A constant column says nothing: 0, also about itself.
 
     Raises
     ------
