@@ -216,7 +216,7 @@ METRICS = {"euclidean": 2.0, "chebyshev": math.inf}
 
 
 def _log_unit_ball(dimensions: int, metric: str) -> float:
-    if metric == "chebyshev":
+    if metric == "chebyshev" or dimensions == 1:
         return dimensions * math.log(2)
     return 0.5 * dimensions * math.log(math.pi) - math.lgamma(0.5 * dimensions + 1)
 
@@ -281,7 +281,7 @@ def joint_differential_entropy(
         logs = float(_plan.samples(function, points[:, 0], 0).sums("neighbors", k, count))
     else:
         logs = _log_distances(_tree(function, points), points, k + 1, METRICS[metric], count)
-    value = dimensions * logs / n + _log_unit_ball(dimensions, metric) + harmonic(k, n - 1)
+    value = dimensions * logs / n + (_log_unit_ball(dimensions, metric) + harmonic(k, n - 1))
     return in_unit(function, value, base)
 
 
