@@ -111,7 +111,7 @@ def main():
         polynomial("ATANH_FLOATS", atanh_tail, 0, 0.0817, 3),
         polynomial("JS_FLOATS", js_tail, 0, JS_NEAR[0], 6),
         polynomial("EXP_PRECISE", exp_tail, -0.3467, 0.3467, 9),
-        polynomial("EXP_FLOATS", exp_tail, -0.3467, 0.3467, 5),
+        polynomial("EXCESS_FLOATS", exp_tail, -0.3467, 0.3467, 5),
         "#endif",
     ]
     HEADER.write_text("\n".join(parts) + "\n")

@@ -1,3 +1,4 @@
+# cython: cdivision=True
 """The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows.
 
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.

@@ -75,7 +75,7 @@ static const double EXP_PRECISE[10] = {
     2.7620121717381933e-07, 2.51004110820149e-08};
 
 /* (exp(r) - 1 - r) / r^2, on [-0.3467, 0.3467]: relative error 2.9e-9 */
-static const double EXP_FLOATS[6] = {
+static const double EXCESS_FLOATS[6] = {
     0.5000000013487226, 0.16666666681647016, 0.04166646471137908, 0.00833331090172597,
     0.0013933673732931852, 0.0001989101718430203};
 

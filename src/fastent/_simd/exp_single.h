@@ -21,7 +21,7 @@ INLINE vs sexp_parts(vs x, vs *power, vs *r, sm *near) {
     *r = sfma(k, sset(-SINGLE_LN2_LOW), sfma(k, sset(-SINGLE_LN2_HIGH), x));
     vsi exponent = sbits(shifted) - sbits(sset(SINGLE_MAGIC)) + sset_bits(SINGLE_EXPONENT_BIAS);
     *power = sfrom_bits(exponent << SINGLE_MANTISSA_BITS);
-    return *r * *r * spolynomial(*r, EXP_FLOATS, COUNT(EXP_FLOATS));
+    return *r * *r * spolynomial(*r, EXCESS_FLOATS, COUNT(EXCESS_FLOATS));
 }
 
 /* exp(x) */
