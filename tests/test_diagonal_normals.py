@@ -187,6 +187,27 @@ def test_workers_change_no_bit(threads, rng, dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("extreme", [100.0, nan, 1e20, inf])
+def test_other_rows_change_no_bit(rng, dtype, extreme):
+    """Also when they hold what lanes of floats cannot, and for a row alone."""
+    for shape, axis in (((60, 5), -1), ((60, 100), -1), ((5, 60), 0), ((60, 600), -1)):
+        mu, log_var = rng.normal(size=(2, *shape)).astype(dtype)
+        want = diagonal_normal_kl(mu, log_var, axis=axis, return_grad=True)
+        for which in (mu, log_var):
+            spoilt = which.copy()
+            rows = spoilt if axis else spoilt.T
+            rows[7, 2] = rows[33, 0] = extreme
+            pair = (spoilt, log_var) if which is mu else (mu, spoilt)
+            keep = np.setdiff1d(np.arange(60), [7, 33])
+            for got, expected in zip(diagonal_normal_kl(*pair, axis=axis, return_grad=True), want, strict=True):
+                place = keep if axis or got.ndim == 1 else (slice(None), keep)
+                np.testing.assert_array_equal(got[place], expected[place])
+        if axis:
+            np.testing.assert_array_equal(diagonal_normal_kl(mu[9], log_var[9]), want[0][9])
+            np.testing.assert_array_equal(diagonal_normal_kl(mu[9:12], log_var[9:12]), want[0][9:12])
+
+
 def test_other_dtypes_and_kinds(rng):
     mu = rng.integers(-3, 4, (4, 5))
     want = definition(mu, mu * 0)

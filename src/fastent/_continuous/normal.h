@@ -43,8 +43,8 @@ INLINE void store_upto(double *p, vd x, int64_t n) {
     memcpy(p, lanes, sizeof(double) * (size_t)n);
 }
 
-/* The sum of a block, or with `each` every term added to sums[i]. */
-INLINE double block_of_doubles(const normal_job *job, const struct normal_block *block, double *sums, int constant,
+/* The sum of a block, or every term apart. */
+INLINE double block_of_doubles(const normal_job *job, const struct normal_block *block, double *terms, int constant,
                                int gradients, int each) {
     const double *mu = block->x[NORMAL_MU], *log_var = block->x[NORMAL_LOG_VAR];
     const double *mu_q = block->x[NORMAL_MU_Q], *log_var_q = block->x[NORMAL_LOG_VAR_Q];
@@ -61,7 +61,7 @@ INLINE double block_of_doubles(const normal_job *job, const struct normal_block 
             store_upto(d_log_var + i, term.d_log_var, n);
         }
         if (each)
-            store_upto(sums + i, load_upto(sums + i, n) + term.value, n);
+            store_upto(terms + i, term.value, n);
         else
             total[v % 4] = total[v % 4] + (n < VL ? vpad(term.value, n, 0) : term.value);
     }
@@ -83,9 +83,9 @@ INLINE void sstore_upto(float *p, vs x, int64_t n) {
         memcpy(p, &x, sizeof(float) * (size_t)n);
 }
 
-/* As above; *extreme is set where the block has to be done in doubles, and then nothing was added. */
-INLINE double block_of_floats(const normal_job *job, const struct normal_block *block, double *sums, int constant,
-                              int gradients, int *extreme) {
+/* As above; *extreme is set where entries have to be done in doubles. */
+INLINE double block_of_floats(const normal_job *job, const struct normal_block *block, double *terms, int constant,
+                              int gradients, int each, int *extreme) {
     const float *mu = block->x[NORMAL_MU], *log_var = block->x[NORMAL_LOG_VAR];
     const float *mu_q = block->x[NORMAL_MU_Q], *log_var_q = block->x[NORMAL_LOG_VAR_Q];
     float *d_mu = block->gradient[0], *d_log_var = block->gradient[1];
@@ -110,11 +110,10 @@ INLINE double block_of_floats(const normal_job *job, const struct normal_block *
             sstore_upto(d_mu + i, slope, n);
             sstore_upto(d_log_var + i, sset(0.5f) * less_one, n);
         }
-        if (sums) {
-            double lanes[SL];
-            vstore(lanes, swiden(value, 0));
-            vstore(lanes + VL, swiden(value, 1));
-            memcpy(sums + i, lanes, sizeof(double) * (size_t)(n < SL ? n : SL));
+        if (each) {
+            store_upto(terms + i, swiden(value, 0), n);
+            if (n > VL)
+                store_upto(terms + i + VL, swiden(value, 1), n - VL);
         } else {
             total[v % 2] = total[v % 2] + swiden(value, 0);
             total[2 + v % 2] = total[2 + v % 2] + swiden(value, 1);
@@ -125,63 +124,99 @@ INLINE double block_of_floats(const normal_job *job, const struct normal_block *
 }
 #endif
 
-#define INSTANCE(constant, gradients)                                                                               \
-    static double doubles_##constant##gradients(const normal_job *job, const struct normal_block *b, double *sums) { \
-        return sums ? block_of_doubles(job, b, sums, constant, gradients, 1)                                        \
-                    : block_of_doubles(job, b, sums, constant, gradients, 0);                                       \
-    }
-INSTANCE(0, 0)
-INSTANCE(0, 1)
-INSTANCE(1, 0)
-INSTANCE(1, 1)
-#undef INSTANCE
-
-static double doubles(const normal_job *job, const struct normal_block *block, double *sums) {
-    static double (*const kernels[2][2])(const normal_job *, const struct normal_block *, double *) = {
-        {doubles_00, doubles_01}, {doubles_10, doubles_11}};
-    return kernels[block->x[NORMAL_MU_Q] == NULL][block->gradient[0] != NULL](job, block, sums);
+/* Which instance of a loop: q as two numbers, gradients, terms apart. */
+INLINE int instance(const struct normal_block *block, const double *terms) {
+    return (block->x[NORMAL_MU_Q] == NULL) * 4 + (block->gradient[0] != NULL) * 2 + (terms != NULL);
 }
 
-/* A block of floats, in doubles. `spare` has room for six blocks. */
-static double widened(const normal_job *job, const struct normal_block *block, double *sums, double *spare) {
-    struct normal_block wide = {.n = block->n};
+static double doubles(const normal_job *job, const struct normal_block *block, double *terms) {
+    switch (instance(block, terms)) {
+        case 0: return block_of_doubles(job, block, terms, 0, 0, 0);
+        case 1: return block_of_doubles(job, block, terms, 0, 0, 1);
+        case 2: return block_of_doubles(job, block, terms, 0, 1, 0);
+        case 3: return block_of_doubles(job, block, terms, 0, 1, 1);
+        case 4: return block_of_doubles(job, block, terms, 1, 0, 0);
+        case 5: return block_of_doubles(job, block, terms, 1, 0, 1);
+        case 6: return block_of_doubles(job, block, terms, 1, 1, 0);
+        default: return block_of_doubles(job, block, terms, 1, 1, 1);
+    }
+}
+
+/* A block of floats in doubles: its terms apart, and its gradients where `wide` says. */
+static void widened(const normal_job *job, const struct normal_block *block, struct normal_block *wide, double *terms,
+                    double *spare) {
+    wide->n = block->n;
     for (int o = 0; o < NORMAL_INPUTS; o++) {
         const float *from = block->x[o];
         double *to = spare + o * CONTINUOUS_BLOCK;
         for (int64_t i = 0; from && i < block->n; i++)
             to[i] = from[i];
-        wide.x[o] = from ? to : NULL;
+        wide->x[o] = from ? to : NULL;
     }
     for (int g = 0; g < 2; g++)
-        wide.gradient[g] = block->gradient[g] ? spare + (NORMAL_INPUTS + g) * CONTINUOUS_BLOCK : NULL;
-    double sum = doubles(job, &wide, sums);
-    for (int g = 0; g < 2; g++) {
-        const double *from = wide.gradient[g];
-        float *to = block->gradient[g];
-        for (int64_t i = 0; from && i < block->n; i++)
-            to[i] = (float)from[i];
-    }
-    return sum;
+        wide->gradient[g] = block->gradient[g] ? spare + (NORMAL_INPUTS + g) * CONTINUOUS_BLOCK : NULL;
+    doubles(job, wide, terms);
 }
 
-static double floats(const normal_job *job, const struct normal_block *block, double *sums, double *spare) {
 #if defined(VEC_SINGLE)
-    double terms[CONTINUOUS_BLOCK], sum;
-    double *each = sums ? terms : NULL;
-    int extreme;
-    switch ((block->x[NORMAL_MU_Q] == NULL) * 2 + (block->gradient[0] != NULL)) {
-        case 0: sum = block_of_floats(job, block, each, 0, 0, &extreme); break;
-        case 1: sum = block_of_floats(job, block, each, 0, 1, &extreme); break;
-        case 2: sum = block_of_floats(job, block, each, 1, 0, &extreme); break;
-        default: sum = block_of_floats(job, block, each, 1, 1, &extreme);
+static double lanes_of_floats(const normal_job *job, const struct normal_block *block, double *terms, int *extreme) {
+    switch (instance(block, terms)) {
+        case 0: return block_of_floats(job, block, terms, 0, 0, 0, extreme);
+        case 1: return block_of_floats(job, block, terms, 0, 0, 1, extreme);
+        case 2: return block_of_floats(job, block, terms, 0, 1, 0, extreme);
+        case 3: return block_of_floats(job, block, terms, 0, 1, 1, extreme);
+        case 4: return block_of_floats(job, block, terms, 1, 0, 0, extreme);
+        case 5: return block_of_floats(job, block, terms, 1, 0, 1, extreme);
+        case 6: return block_of_floats(job, block, terms, 1, 1, 0, extreme);
+        default: return block_of_floats(job, block, terms, 1, 1, 1, extreme);
     }
-    if (!extreme) {
-        for (int64_t i = 0; sums && i < block->n; i++)
-            sums[i] += terms[i];
-        return sum;
-    }
+}
+#else
+/* Everything is done in doubles. */
+static double lanes_of_floats(const normal_job *job, const struct normal_block *block, double *terms, int *extreme) {
+    (void)job, (void)block, (void)terms;
+    *extreme = 1;
+    return 0;
+}
 #endif
-    return widened(job, block, sums, spare);
+
+INLINE int is_extreme(const normal_job *job, const struct normal_block *wide, int64_t i) {
+#if defined(VEC_SINGLE)
+    const double *mu = wide->x[NORMAL_MU], *log_var = wide->x[NORMAL_LOG_VAR];
+    const double *mu_q = wide->x[NORMAL_MU_Q], *log_var_q = wide->x[NORMAL_LOG_VAR_Q];
+    float width = (float)(log_var_q ? log_var_q[i] : job->log_var_q);
+    float d = (float)log_var[i] - width, difference = (float)mu[i] - (float)(mu_q ? mu_q[i] : job->mu_q);
+    return !(d > -SINGLE_LOG_VAR && d < SINGLE_LOG_VAR && width > -SINGLE_LOG_VAR && width < SINGLE_LOG_VAR &&
+             difference > -SINGLE_MU && difference < SINGLE_MU);
+#else
+    (void)job, (void)wide, (void)i;
+    return 1;
+#endif
+}
+
+/* Extreme entries alone are done again: what becomes of an entry does not depend on those beside it. */
+static double floats(const normal_job *job, const struct normal_block *block, double *terms, double *spare) {
+    double anew[CONTINUOUS_BLOCK], apart[CONTINUOUS_BLOCK], sum = 0;
+    struct normal_block wide;
+    int extreme;
+    double found = lanes_of_floats(job, block, terms, &extreme);
+    if (!extreme)
+        return found;
+    if (!terms) {
+        terms = apart;
+        lanes_of_floats(job, block, terms, &extreme);
+    }
+    widened(job, block, &wide, anew, spare);
+    for (int64_t i = 0; i < block->n; i++) {
+        if (is_extreme(job, &wide, i)) {
+            terms[i] = anew[i];
+            for (int g = 0; g < 2; g++)
+                if (block->gradient[g])
+                    ((float *)block->gradient[g])[i] = (float)((double *)wide.gradient[g])[i];
+        }
+        sum += terms[i];
+    }
+    return sum;
 }
 
 /* ---- where the numbers are ---- */
@@ -199,7 +234,7 @@ INLINE void add_offsets(const int64_t *shape, const int64_t (*steps)[CONTINUOUS_
 
 /* One block along dimension d of `steps`: made contiguous where it is not, computed, gradients put in their places. */
 static double line_block(const normal_job *job, const int64_t *offsets, const int64_t (*steps)[CONTINUOUS_MAX_DIMS], int d,
-                         int64_t n, double *sums, double *scratch) {
+                         int64_t n, double *terms, double *scratch) {
     struct normal_block block = {.n = n};
     const int64_t item = job->single ? 4 : 8;
     for (int o = 0; o < NORMAL_OPERANDS; o++) {
@@ -215,8 +250,8 @@ static double line_block(const normal_job *job, const int64_t *offsets, const in
         else
             block.gradient[o - NORMAL_D_MU] = scattered ? buffer : at;
     }
-    double sum = job->single ? floats(job, &block, sums, scratch + NORMAL_OPERANDS * CONTINUOUS_BLOCK)
-                             : doubles(job, &block, sums);
+    double sum = job->single ? floats(job, &block, terms, scratch + NORMAL_OPERANDS * CONTINUOUS_BLOCK)
+                             : doubles(job, &block, terms);
     for (int o = NORMAL_D_MU; o < NORMAL_OPERANDS; o++) {
         const char *from = block.gradient[o - NORMAL_D_MU];
         char *to = job->data[o] ? job->data[o] + offsets[o] : NULL;
@@ -255,21 +290,51 @@ static int are_short_rows(const normal_job *job) {
     return 1;
 }
 
+/* Whether n such rows follow each other in every array. */
+static int are_consecutive(const normal_job *job) {
+    for (int o = 0; o < NORMAL_OPERANDS; o++)
+        if (job->data[o] && job->batch_steps[o][job->batch_dims - 1] != job->length * (job->single ? 4 : 8))
+            return 0;
+    return 1;
+}
+
+/* Rows shorter than this are computed as one stream, and their terms added up apart. */
+#define SHORT_ROW 48
+
 /* n such rows along the last batch dimension: nothing is looked up between them. */
 static void short_rows(const normal_job *job, const int64_t *start, int64_t n, double *sums, double *spare) {
-    struct normal_block block = {.n = job->length};
+    const int stream = job->length < SHORT_ROW, together = stream && are_consecutive(job);
+    const int64_t rows = together ? CONTINUOUS_BLOCK / job->length : 1;
+    double terms[CONTINUOUS_BLOCK], sum;
     int64_t offsets[NORMAL_OPERANDS];
     memcpy(offsets, start, sizeof(offsets));
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < n; i += rows) {
+        int64_t count = n - i < rows ? n - i : rows;
+        struct normal_block block = {.n = count * job->length};
         for (int o = 0; o < NORMAL_OPERANDS; o++) {
             char *at = job->data[o] ? job->data[o] + offsets[o] : NULL;
             if (o < NORMAL_INPUTS)
                 block.x[o] = at;
             else
                 block.gradient[o - NORMAL_D_MU] = at;
-            offsets[o] += job->batch_steps[o][job->batch_dims - 1];
+            offsets[o] += count * job->batch_steps[o][job->batch_dims - 1];
         }
-        sums[i] = job->single ? floats(job, &block, NULL, spare) : doubles(job, &block, NULL);
+        sum = job->single ? floats(job, &block, stream ? terms : NULL, spare) : doubles(job, &block, stream ? terms : NULL);
+        if (!stream) {
+            sums[i] = sum;
+            continue;
+        }
+        for (int64_t r = 0; r < count; r++) {
+            const double *row = terms + r * job->length;
+            double parts[4] = {0, 0, 0, 0};
+            int64_t j = 0;
+            for (; j + 4 <= job->length; j += 4)
+                for (int part = 0; part < 4; part++)
+                    parts[part] += row[j + part];
+            for (; j < job->length; j++)
+                parts[j % 4] += row[j];
+            sums[i + r] = (parts[0] + parts[2]) + (parts[1] + parts[3]);
+        }
     }
 }
 
@@ -278,7 +343,8 @@ static void normal(const normal_job *job, int64_t begin, int64_t end, int64_t se
     int along = job->batch_dims - 1;
     int64_t line = job->batch_shape[along];
     last = last < job->length ? last : job->length;
-    int direct = are_short_rows(job);
+    const int direct = are_short_rows(job);
+    double terms[CONTINUOUS_BLOCK];
     for (int64_t output = begin, n; output < end; output += n) {
         int64_t start[NORMAL_OPERANDS] = {0};
         add_offsets(job->batch_shape, job->batch_steps, job->batch_dims, output, start);
@@ -298,7 +364,9 @@ static void normal(const normal_job *job, int64_t begin, int64_t end, int64_t se
             int64_t offsets[NORMAL_OPERANDS];
             memcpy(offsets, start, sizeof(offsets));
             add_offsets(job->reduce_shape, job->reduce_steps, job->reduce_dims, i, offsets);
-            line_block(job, offsets, job->batch_steps, along, n, sums + (output - begin), scratch);
+            line_block(job, offsets, job->batch_steps, along, n, terms, scratch);
+            for (int64_t j = 0; j < n; j++)
+                sums[output - begin + j] += terms[j];
         }
     }
 }
