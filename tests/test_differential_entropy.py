@@ -134,6 +134,20 @@ def test_histogram(rng, bins):
         np.testing.assert_allclose(got, want, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n", [2, 3, 10, 1000, 5000])
+def test_histograms_hold_what_those_of_numpy_hold(rng, n):
+    """Also with values on the edges of bins, and with far more bins than samples."""
+    rows = np.stack([rng.gamma(0.1, size=n), rng.integers(0, 50, n) / 10, rng.standard_t(1, n), np.arange(n) * 0.1])
+    for bins in ("fd", 1, 10, 333, 100_000):
+        for row, got in zip(rows, differential_entropy(rows, method="histogram", bins=bins), strict=True):
+            if row.min() == row.max():
+                continue
+            counts, edges = np.histogram(row, bins)
+            share = counts[counts > 0] / n
+            want = -(share * np.log(share / (edges[1] - edges[0]))).sum()
+            np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-9)
+
+
 def test_they_estimate_what_they_say(rng):
     x = rng.normal(size=20_000) * 0.01
     want = continuous.entropy(continuous.Normal(0, 0.01))

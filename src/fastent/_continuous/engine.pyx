@@ -19,7 +19,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
         NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
-        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS
+        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
 
     ctypedef struct normal_job:
         char *data[NORMAL_OPERANDS]
@@ -36,8 +36,8 @@ cdef extern from "kernels.h" nogil:
         const char *isa
         void normal(const normal_job *, int64_t, int64_t, int64_t, double *, void *) noexcept nogil
         void gather(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
-        double sample(const void *, int64_t, int64_t, int64_t, int, void *) noexcept nogil
-        int64_t sample_scratch(int64_t, int64_t) noexcept nogil
+        double sample(const void *, int64_t, int64_t, int64_t, double, int, void *) noexcept nogil
+        int64_t sample_scratch(int64_t, int64_t, int) noexcept nogil
         double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
@@ -48,6 +48,7 @@ cdef extern from "tables.h" nogil:
 # The one place where C's numbers get names in Python.
 SUMS = {
     "windows": SAMPLE_WINDOWS, "gaps": SAMPLE_GAPS, "slopes": SAMPLE_SLOPES, "neighbors": SAMPLE_NEIGHBORS,
+    "histogram": SAMPLE_HISTOGRAM,
 }
 
 cdef enum:
@@ -186,17 +187,18 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
     return 0
 
 
-def sample_sums(x, offsets, int64_t n, int64_t step, int sum, int64_t m, int workers):
-    """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on, m < n."""
+def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, int workers):
+    """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on; m for each."""
     cdef _Buffers buffers = _Buffers()
     cdef const char *data = buffers.add(x, False)
     cdef const int64_t[::1] starts = offsets
+    cdef const int64_t[::1] windows = m
     cdef int64_t samples = starts.shape[0], item = x.itemsize
     result = np.empty(samples)
     if samples:
         threads = region(workers)
         try:
-            run_samples(data, starts, item, n, step, sum, m, result, threads)
+            run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
         finally:
             if threads > 1:
                 _openmp.leave()
@@ -204,13 +206,14 @@ def sample_sums(x, offsets, int64_t n, int64_t step, int sum, int64_t m, int wor
 
 
 cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, int64_t n, int64_t step, int sum,
-                     int64_t m, double[::1] result, int workers) except -1:
+                     const int64_t[::1] windows, double scale, double[::1] result, int workers) except -1:
     """Groups of samples, slice by slice."""
     cdef const continuous_table *table = active
     cdef int64_t samples = starts.shape[0], together = 1, groups, group, first, last, slice_groups, cost
     if step != item:
         together = max(1, min(TOGETHER * 8 // item, GATHERED // (n * item)))
-    cdef int64_t needed = (table.sample_scratch(n, m) + 63) & ~63
+    cdef int64_t m = int(np.max(windows))
+    cdef int64_t needed = (table.sample_scratch(n, m, sum) + 63) & ~63
     cdef int64_t stride = needed + ((together * n * item + 63) & ~63)
     cdef _Scratch scratch = _Scratch(stride * workers)
     cdef char *memory = scratch.aligned
@@ -221,7 +224,7 @@ cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, 
         last = min(first + slice_groups, groups)
         with nogil:
             for group in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
-                run_group(table, data, &starts[0], item, n, step, sum, m, group * together,
+                run_group(table, data, &starts[0], item, n, step, sum, &windows[0], scale, group * together,
                           min((group + 1) * together, samples), memory + stride * threadid(), needed, &result[0])
         if last < groups:
             PyErr_CheckSignals()
@@ -229,15 +232,15 @@ cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, 
 
 
 cdef void run_group(const continuous_table *table, const char *data, const int64_t *starts, int64_t item, int64_t n,
-                    int64_t step, int sum, int64_t m, int64_t begin, int64_t end, char *scratch, int64_t needed,
-                    double *result) noexcept nogil:
+                    int64_t step, int sum, const int64_t *m, double scale, int64_t begin, int64_t end, char *scratch,
+                    int64_t needed, double *result) noexcept nogil:
     """The samples [begin, end), gathered as far as they are evenly apart."""
     cdef int64_t i, rows, row_step
     cdef char *gathered = scratch + needed
     cdef int64_t next = begin
     while next < end:
         if step == item:
-            result[next] = table.sample(data + starts[next], item, n, m, sum, scratch)
+            result[next] = table.sample(data + starts[next], item, n, m[next], scale, sum, scratch)
             next += 1
             continue
         row_step = starts[next + 1] - starts[next] if next + 1 < end else 0
@@ -246,7 +249,8 @@ cdef void run_group(const continuous_table *table, const char *data, const int64
             rows += 1
         table.gather(data + starts[next], item, step, row_step, rows, n, gathered)
         for i in range(rows):
-            result[next + i] = table.sample(gathered + i * n * item, item, n, m, sum, scratch)
+            result[next + i] = table.sample(gathered + i * n * item, item, n, m[next + i], scale, sum,
+                                            scratch)
         next += rows
 
 

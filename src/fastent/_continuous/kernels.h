@@ -37,6 +37,7 @@ enum sample_sum {
     SAMPLE_GAPS,      /* ln(x[i + m] - x[i]) */
     SAMPLE_SLOPES,    /* ln of the slope of the regression of i on x within x[i - m] .. x[i + m] (Correa) */
     SAMPLE_NEIGHBORS, /* ln of the distance to the m-th nearest neighbour */
+    SAMPLE_HISTOGRAM, /* the entropy of a histogram of m bins; m = 0: of bins `scale` times as wide as the quartiles are apart */
     SAMPLE_SUMS
 };
 
@@ -46,9 +47,10 @@ typedef struct {
     void (*normal)(const normal_job *job, int64_t begin, int64_t end, int64_t segment, double *sums, void *scratch);
     /* `rows` samples of n numbers of `item` bytes, at `row_step` bytes from each other, one behind the other. */
     void (*gather)(const char *from, int64_t item, int64_t step, int64_t row_step, int64_t rows, int64_t n, void *to);
-    /* One of the sums over n contiguous floats (item 4) or doubles (8) in any order, m < n; nan if one of them is. */
-    double (*sample)(const void *raw, int64_t item, int64_t n, int64_t m, int sum, void *scratch);
-    int64_t (*sample_scratch)(int64_t n, int64_t m);
+    /* One of the sums over n contiguous floats (item 4) or doubles (8) in any order, m < n but for histograms; nan if one
+     * of them is. */
+    double (*sample)(const void *raw, int64_t item, int64_t n, int64_t m, double scale, int sum, void *scratch);
+    int64_t (*sample_scratch)(int64_t n, int64_t m, int sum);
     /* The sum of ln(distance to the k-th nearest of y) over x, both sorted; those nearest to x[0] begin at `first` or
      * later. */
     double (*cross_neighbors)(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k, int64_t first);

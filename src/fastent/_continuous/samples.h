@@ -131,9 +131,65 @@ static int put_in_order(const void *raw, int64_t item, int64_t n, double *x, dou
     return numbers == n;
 }
 
-static double sample(const void *raw, int64_t item, int64_t n, int64_t m, int which, void *scratch) {
+/* A percentile of a sorted sample, by NumPy's interpolation. */
+INLINE double percentile(const double *x, int64_t n, double share) {
+    double position = share * (double)(n - 1);
+    int64_t i = (int64_t)position;
+    double t = position - (double)i, step = i + 1 < n ? x[i + 1] - x[i] : 0;
+    return t < 0.5 ? x[i] + step * t : x[i + 1 < n ? i + 1 : i] - step * (1 - t);
+}
+
+INLINE double log_of(double x) { return vlane(vlog(vset(x)), 0); }
+
+/* -sum p ln(p / width) over bins of one width, as many as are given or as `scale` times the range between the quartiles
+ * goes into the whole; bins and what is in them are those of numpy.histogram. Empty bins take no time. */
+static double histogram_entropy(const double *x, int64_t n, int64_t bins, double scale) {
+    const double first = x[0], range = x[n - 1] - first;
+    double buffer[BUFFER], sum = 0, count = 0, number = (double)bins, here = -1;
+    int64_t used = 0;
+    if (!(range < __builtin_inf()))
+        return __builtin_nan("");
+    if (range == 0)
+        return -__builtin_inf();
+    if (!bins) {
+        double width = scale * (percentile(x, n, 0.75) - percentile(x, n, 0.25)), ratio = width > 0 ? range / width : 1;
+        number = ratio < 0x1p52 ? (double)(int64_t)ratio : 0x1p52;
+        number += number < ratio && ratio < 0x1p52;
+    }
+    const double step = range / number, norm = number / range;
+    for (int64_t i = 0; i <= n; i++) {
+        double bin = -2;
+        if (i < n) {
+            bin = (double)(int64_t)((x[i] - first) * norm);
+            bin -= bin == number;
+            if (x[i] < bin * step + first)
+                bin -= 1;
+            else if (bin + 1 < number && x[i] >= (bin + 1) * step + first)
+                bin += 1;
+        }
+        if (bin == here) {
+            count += 1;
+            continue;
+        }
+        if (count > 0)
+            buffer[used++] = count;
+        here = bin;
+        count = 1;
+        if (used == CONTINUOUS_BLOCK || i == n) {
+            for (int64_t j = 0; j < used; j++)
+                sum += buffer[j] * log_of(buffer[j]);
+            used = 0;
+        }
+    }
+    return log_of((double)n * step) - sum / (double)n;
+}
+
+/* Room before the sample and behind it, besides SAMPLE_ROOM. */
+INLINE int64_t room(int64_t m, int which) { return which == SAMPLE_SLOPES ? m : 0; }
+
+static double sample(const void *raw, int64_t item, int64_t n, int64_t m, double scale, int which, void *scratch) {
     uint32_t *counts = scratch;
-    double *x = (double *)(counts + SORT_COUNTS) + m, *spare = x + n + m + SAMPLE_ROOM;
+    double *x = (double *)(counts + SORT_COUNTS) + room(m, which), *spare = x + n + room(m, which) + SAMPLE_ROOM;
     struct log_sum s = {0};
     if (!put_in_order(raw, item, n, x, spare, counts))
         return __builtin_nan("");
@@ -141,13 +197,14 @@ static double sample(const void *raw, int64_t item, int64_t n, int64_t m, int wh
         case SAMPLE_WINDOWS: add_windows(&s, x, n, m); break;
         case SAMPLE_GAPS: add_gaps(&s, x, n, m); break;
         case SAMPLE_SLOPES: add_slopes(&s, x, n, m); break;
-        default: add_neighbors(&s, x, n, m);
+        case SAMPLE_NEIGHBORS: add_neighbors(&s, x, n, m); break;
+        default: return histogram_entropy(x, n, m, scale);
     }
     return log_sum_value(&s);
 }
 
-static int64_t sample_scratch(int64_t n, int64_t m) {
-    return 4 * SORT_COUNTS + 8 * (2 * n + 2 * m + SAMPLE_ROOM);
+static int64_t sample_scratch(int64_t n, int64_t m, int which) {
+    return 4 * SORT_COUNTS + 8 * (2 * n + 2 * room(m, which) + SAMPLE_ROOM);
 }
 
 static double cross_neighbors(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k,

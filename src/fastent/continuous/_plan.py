@@ -134,10 +134,11 @@ class Samples(NamedTuple):
     def n(self) -> int:
         return int(self.values.shape[-1])
 
-    def sums(self, name: str, m: int, workers: int) -> Array:
+    def sums(self, name: str, m: int | Array, workers: int, scale: float = 0.0) -> Array:
         """One of the engine's sums over every variable."""
+        windows = np.ascontiguousarray(np.broadcast_to(np.asarray(m, np.int64), self.shape)).ravel()
         found = engine.sample_sums(
-            self.values, self.offsets, self.n, self.values.strides[-1], engine.SUMS[name], m, workers
+            self.values, self.offsets, self.n, self.values.strides[-1], engine.SUMS[name], windows, scale, workers
         )
         return found.reshape(self.shape)
 
