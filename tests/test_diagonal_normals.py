@@ -104,6 +104,17 @@ def test_lengths_and_layouts(rng, dtype, length):
         assert np.array_equal(a, before[0]) and np.array_equal(b, before[1])
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_plain_rows_take_a_short_way_to_the_same_bits(rng, dtype):
+    for shape in ((1,), (7,), (600,), (5, 1), (1, 9), (40, 3), (9, 100), (2, 3, 4)):
+        mu, log_var = rng.normal(size=(2, *shape)).astype(dtype)
+        long_way = diagonal_normal_kl(mu, log_var, np.float64(0).astype(dtype), return_grad=True)
+        for got, want in zip(diagonal_normal_kl(mu, log_var, return_grad=True), long_way, strict=True):
+            assert type(got) is type(want) and got.shape == want.shape and got.dtype == want.dtype
+            np.testing.assert_array_equal(got, want)
+        np.testing.assert_array_equal(diagonal_normal_kl(mu, log_var), long_way[0])
+
+
 def test_any_axes_and_broadcasting(rng):
     mu = rng.normal(size=(3, 4, 5))
     axes = (0, 1, 2, -1, (0, 1), (0, 2), (1, 2), (2, 0), None)

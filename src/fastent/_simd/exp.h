@@ -41,7 +41,7 @@ INLINE vd vexp2m1(vd n, vd x) {
 }
 
 /* exp(x) - 1 - x, which is never negative, and exp(x) - 1. Next to 0 the excess is r^2 times the polynomial: no digit
- * cancels. Elsewhere at most three bits do, at abs(x) = 0.35; worst error 4 ulp there, 1.5 for smaller x. */
+ * cancels. Worst errors, against mpmath: 4.3 ulp for abs(x) < 0.34, 8 up to 1, where three bits cancel, 2.7 beyond. */
 INLINE vd vexp_excess(vd x, vd *less_one) {
     vd clamped = vmin(vset(2000), vmax(vset(-2000), x));
     vd k = vfma(clamped, vset(1.44269504088896340736), vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);

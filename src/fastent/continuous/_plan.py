@@ -67,9 +67,43 @@ def _empty(like: Array, shape: tuple[int, ...]) -> Array:
     return np.empty_like(like) if like.shape == shape else np.empty(shape, like.dtype)
 
 
+def _is_plain(mu: Any, log_var: Any, mu_q: Any, log_var_q: Any, axis: Axis) -> bool:
+    """Contiguous rows of one dtype against the standard normal."""
+    return (
+        type(mu) is np.ndarray
+        and type(log_var) is np.ndarray
+        and (mu.dtype is FLOAT64 or mu.dtype is FLOAT32)
+        and log_var.dtype is mu.dtype
+        and mu.ndim > 0
+        and mu.size > 0
+        and mu.shape == log_var.shape
+        and type(axis) is int
+        and axis == -1
+        and type(mu_q) is float
+        and mu_q == 0
+        and type(log_var_q) is float
+        and log_var_q == 0
+        and mu.flags.c_contiguous
+        and mu.flags.aligned
+        and log_var.flags.c_contiguous
+        and log_var.flags.aligned
+    )
+
+
 def diagonal_normals(
     function: str, mu: Any, log_var: Any, mu_q: Any, log_var_q: Any, axis: Axis, gradients: bool, workers: int | None
 ) -> Normals:
+    if _is_plain(mu, log_var, mu_q, log_var_q, axis):
+        # plain rows: a general plan costs more than the computation when they are few
+        length = mu.shape[-1]
+        both = (np.empty_like(mu), np.empty_like(mu)) if gradients else None
+        steps = ((mu.itemsize,),) * 6
+        rows = ((mu.itemsize * length,),) * 6
+        sums = engine.normal_sums(
+            (mu, log_var, None, None, *(both or (None, None))), (mu.size // length,), rows, (length,), steps, mu.dtype == FLOAT32,
+            False, mu_q, log_var_q, 1.0, workers_for(function, workers, mu.size),
+        )  # fmt: skip
+        return Normals(sums.reshape(mu.shape[:-1]), both, mu.dtype)
     names = ("mu", "log_var", "mu_q", "log_var_q")
     given = (mu, log_var, mu_q, log_var_q)
     arrays = [real(function, name, value) for name, value in zip(names, given, strict=True)]
