@@ -100,8 +100,8 @@ def diagonal_normals(
         steps = ((mu.itemsize,),) * 6
         rows = ((mu.itemsize * length,),) * 6
         sums = engine.normal_sums(
-            (mu, log_var, None, None, *(both or (None, None))), (mu.size // length,), rows, (length,), steps, mu.dtype == FLOAT32,
-            False, mu_q, log_var_q, 1.0, workers_for(function, workers, mu.size),
+            (mu, log_var, None, None, *(both or (None, None))), (mu.size // length,), rows, (length,), steps,
+            mu.dtype == FLOAT32, False, mu_q, log_var_q, 1.0, workers_for(function, workers, mu.size),
         )  # fmt: skip
         return Normals(sums.reshape(mu.shape[:-1]), both, mu.dtype)
     names = ("mu", "log_var", "mu_q", "log_var_q")
