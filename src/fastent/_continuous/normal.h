@@ -51,7 +51,8 @@ INLINE void store_upto(double *p, vd x, int64_t n) {
     }
     double lanes[VL];
     vstore(lanes, x);
-    memcpy(p, lanes, sizeof(double) * (size_t)n);
+    for (int64_t i = 0; i < n; i++)
+        memcpy(p + i, lanes + i, sizeof(double));
 }
 
 /* The sum of a block, or every term apart. */
