@@ -194,3 +194,8 @@ def samples(function: str, x: Any, axis: int) -> Samples:
     for d, (length, stride) in enumerate(zip(values.shape[:-1], values.strides[:-1], strict=True)):
         offsets += np.arange(length).reshape(-1, *[1] * (values.ndim - 2 - d)) * stride
     return Samples(values, offsets.ravel())
+
+
+def cross_neighbor_sum(x: Array, y: Array, k: int, workers: int) -> float:
+    """The sum of ln(distance to the k-th nearest number of y) over x."""
+    return engine.cross_neighbor_sum(np.sort(x), np.sort(y), k, workers)

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from fastent._continuous import engine
 from fastent._threads import workers_for
 from fastent.continuous import _plan
 from fastent.continuous._common import described, in_unit
@@ -340,7 +339,7 @@ def nearest_neighbor_kl(X: Any, Y: Any, *, k: int = 1, base: float | None = None
     count = workers_for(function, workers, x.size + y.size)
     if dimensions == 1:
         own = float(_plan.samples(function, x[:, 0], 0).sums("neighbors", k, count))
-        other = engine.cross_neighbor_sum(np.sort(x[:, 0]), np.sort(y[:, 0]), k, count)
+        other = _plan.cross_neighbor_sum(x[:, 0], y[:, 0], k, count)
     else:
         own = _log_distances(_tree(function, x), x, k + 1, METRICS["euclidean"], count)
         other = _log_distances(_tree(function, y), x, k, METRICS["euclidean"], count)
