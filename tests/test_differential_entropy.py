@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import os
 import re
@@ -432,6 +433,11 @@ def test_scipy_dtypes(dtype):
     check(x, rtol=1e-5 if dtype == "f4" else 1e-12)
     check(x.tolist())
     check(x[:, 0], rtol=1e-5 if dtype == "f4" else 1e-12)
+
+
+def test_scipy_signature():
+    mine, scipys = (list(inspect.signature(f).parameters.values()) for f in (ours.differential_entropy, theirs))
+    assert [(p.name, p.kind, p.default) for p in mine] == [(p.name, p.kind, p.default) for p in scipys]
 
 
 def test_scipy_ties():
