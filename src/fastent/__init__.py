@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "binary_cross_entropy",
     "binary_entropy",
+    "continuous",
     "cross_entropy",
     "discrete",
     "encode",
@@ -53,11 +54,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastent import discrete, logits, uncertainty
+    from fastent import continuous, discrete, logits, uncertainty
     from fastent._codes import encode
 
 
-_LATER = ("discrete", "logits", "uncertainty")
+_LATER = ("continuous", "discrete", "logits", "uncertainty")
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import numpy as np
 
 from fastent import _openmp
-from fastent._counts import engine as counts_engine
-from fastent._logits import engine as logits_engine
 from fastent._rows import engine
 from fastent._threads import decide
 
 
+ENGINES = ("_rows", "_counts", "_logits", "_continuous")
+"""Where the engines are. Most are imported by the first call that needs them, with the best instruction set chosen."""
+
+
 def use_isa(name: str) -> None:
     """Compute with the kernels of one instruction set from now on, in all engines."""
-    for each in (engine, counts_engine, logits_engine):
-        each.use_isa(name)
+    for folder in ENGINES:
+        importlib.import_module(f"fastent.{folder}.engine").use_isa(name)
 
 
 def _pin_isa() -> None:

@@ -63,6 +63,11 @@ static const double LOG_FLOATS[9] = {
 static const double ATANH_FLOATS[4] = {
     0.333333296849278, 0.2000142589822446, 0.1419947108118549, 0.1275058958185893};
 
+/* (exp(r) - 1 - r) / r^2, on [-0.3467, 0.3467]: relative error 2.9e-9 */
+static const double EXCESS_FLOATS[6] = {
+    0.5000000013487226, 0.16666666681647016, 0.04166646471137908, 0.00833331090172597,
+    0.0013933673732931852, 0.0001989101718430203};
+
 /* h(s) / s^2 as a function of z = s^2, where h(s) = (1+s) log(1+s) + (1-s) log(1-s), on [0, 0.36]: relative error 3.3e-9 */
 static const double JS_FLOATS[7] = {
     1.0000000024865079, 0.16666599179434816, 0.06669620472784336, 0.035236763873348585,
