@@ -16,6 +16,8 @@ import numpy as np
 
 from fastent._codes import Codes, as_codes
 from fastent._counts import engine
+from fastent._counts import labels as label_engine
+from fastent._counts.pairs import PairCounter
 from fastent._threads import workers_for
 
 Array = np.ndarray[Any, Any]
@@ -58,7 +60,9 @@ def read_columns(
     function: str, name: str, labels: Any, missing: str, workers: int | None, dense: bool = False
 ) -> Columns:
     """Labels as codes; `dense` where levels that do not occur would show."""
-    codes: Codes = _ready_codes(labels, function, workers, dense) or as_codes(labels, f"{function}: {name}", missing)  # type: ignore[arg-type]
+    codes = _ready_codes(labels, function, workers, dense)
+    if codes is None:
+        codes = as_codes(labels, f"{function}: {name}", missing, workers)  # type: ignore[arg-type]
     values, kept = codes.values, codes.kept
     single = values.ndim == 1
     if single:
@@ -75,9 +79,9 @@ def _ready_codes(labels: Any, function: str, workers: int | None, dense: bool) -
     threads = workers_for(function, workers, labels.size)
     if labels.dtype in (np.uint8, np.uint16) and labels.ndim in (1, 2) and labels.flags.aligned:
         matrix = labels if labels.ndim == 2 else labels[:, None]
-        return Codes(labels, engine.largest_codes(matrix, threads) + 1, None, None)
+        return Codes(labels, label_engine.largest_codes(matrix, threads) + 1, None, None)
     if not dense and labels.dtype.kind == "i" and labels.ndim == 1 and labels.flags.c_contiguous:
-        codes, lowest, highest = engine.narrow(labels, threads)
+        codes, lowest, highest = label_engine.narrow(labels, threads)
         return None if codes is None else Codes(codes, np.array([highest - lowest + 1], np.int64), None, None)
     return None
 
@@ -227,7 +231,7 @@ def pair_statistics(
     numbers = [STATISTICS[name] for name in which]
     if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
         threads = workers_for(function, workers, x.codes.size)
-        return engine.PairCounter(
+        return PairCounter(
             x.codes, x.levels, None if y is None else y.codes, None if y is None else y.levels, threads
         ).statistics(numbers)
     result = np.zeros((len(which), x.codes.shape[1], other.codes.shape[1]))
