@@ -15,6 +15,7 @@ from oracle_discrete import count, ranks, table_of
 
 from fastent import _samples, _threads
 from fastent._counts import engine
+from fastent._counts.labels import table_of_integers
 from fastent.discrete import contingency, counts, mutual_information
 
 METHODS = tuple(engine.METHODS)
@@ -94,6 +95,41 @@ def test_block_boundaries(rows: int, columns: int, threads: None) -> None:
                 check(contingency(laid, y, method=method, workers=1), want, (k, layout, method))
                 if k == 3 and layout == "C" and rows > 2000 and columns in (1, 17, 33):
                     check(contingency(laid, y, method=method, workers=2), want, (layout, method))
+
+
+INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+
+
+@pytest.mark.parametrize("rows", [1, 8193, 200_001])
+@pytest.mark.parametrize("levels", [(1, 1), (2, 3), (1, 256), (10, 10), (16, 16)])
+def test_integers_in_one_pass(rows: int, levels: tuple[int, int], threads: None) -> None:
+    """The table of a Counter, for every integer dtype, far from 0, and whatever the number of workers."""
+    x, y = codes(rows, levels).T.astype(np.int64)
+    want = expected(x[:, None], y)[0]
+    for i, dtype in enumerate(INTEGERS):
+        info, other = np.iinfo(dtype), np.iinfo(INTEGERS[-1 - i])
+        if levels[0] - 1 > info.max - info.min or (rows > 9000 and i % 3):
+            continue
+        left = (x + (info.min if i % 2 else info.max - levels[0] + 1)).astype(dtype)
+        right = (y.astype(object) + other.max - levels[1] + 1).astype(other.dtype)
+        for workers in (1, 3):
+            got = table_of_integers(left, right, workers)
+            if got is not None:  # the sample may have missed the ends of the range
+                check(got, want[: got.shape[0], : got.shape[1]], (dtype, workers))
+            assert got is not None or max(levels) > 16, (dtype, workers)
+        assert mutual_information(left, right) == mutual_information(contingency=want)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("row", [0, 1, 99_998, 99_999])
+def test_integers_beyond_a_sample(dtype: str, row: int) -> None:
+    """A value that the guess of the range did not see is seen."""
+    x, y = codes(100_000, (3, 4)).T.astype(dtype)
+    x[row] = np.iinfo(dtype).max
+    for left, right in ((x, y), (y, x)):
+        assert table_of_integers(left, right, 2) is None
+        want = mutual_information(contingency=contingency(left.astype(object), right.astype(object)))
+        assert mutual_information(left, right) == want
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, "str"])

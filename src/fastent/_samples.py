@@ -313,6 +313,20 @@ def check_inputs(function: str, x: Any, y: Any, contingency: Any, weights: Any, 
         raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
 
 
+def _integer_statistics(function: str, x: Any, y: Any, workers: int | None) -> Array | None:
+    """Two arrays of integers of small ranges, the commonest case, in one pass over memory; None if they are not."""
+    for labels in (x, y):
+        plain = type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "iu" and labels.dtype.isnative
+        if not plain or not labels.flags.c_contiguous or not labels.flags.aligned or not 0 < len(labels) == len(x):
+            return None
+    table = label_engine.table_of_integers(x, y, workers_for(function, workers, len(x)))
+    if table is None:
+        return None
+    levels = np.array([len(table)], np.int64)
+    found: Array = engine.statistics_of_tables(table.astype(np.float64).reshape(1, -1), levels, table.shape[1], 1)[0]
+    return found
+
+
 def measure(
     function: str,
     x: Any,
@@ -327,6 +341,9 @@ def measure(
     check_inputs(function, x, y, contingency, weights, names)
     if contingency is not None:
         return table_statistics(function, contingency, workers)
+    found = _integer_statistics(function, x, y, workers) if weights is None else None
+    if found is not None:
+        return found
     left = read_columns(function, names[0], x, missing, workers)
     right = read_columns(function, names[1], y, missing, workers)
     check_target(function, right, names[1])

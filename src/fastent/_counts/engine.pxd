@@ -6,6 +6,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         COUNTS_CELLS, COUNTS_WORDS, COUNTS_PLANES
         COUNTS_BLOCK, COUNTS_GROUP, COUNTS_SCRATCH, COUNTS_STATISTICS
+        COUNTS_INTEGERS_LEVELS, COUNTS_INTEGERS_SCRATCH
         COUNTS_H_X, COUNTS_H_Y, COUNTS_H_XY, COUNTS_MI, COUNTS_H_X_GIVEN_Y, COUNTS_H_Y_GIVEN_X
 
     ctypedef struct counts_job:
@@ -20,6 +21,12 @@ cdef extern from "kernels.h" nogil:
         int64_t table_stride
         const int32_t *methods
 
+    ctypedef struct counts_integers:
+        const char *values
+        int64_t item
+        int is_signed
+        int64_t base, levels
+
     ctypedef struct counts_table:
         const char *isa
         void count(const counts_job *, int64_t, int64_t, int64_t, int64_t, void *, void *) noexcept nogil
@@ -32,6 +39,8 @@ cdef extern from "kernels.h" nogil:
         double entropy(const double *, int64_t) noexcept nogil
         void largest(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, uint16_t *) noexcept nogil
         void narrow(const char *, int64_t, int64_t, int64_t, uint8_t *, int64_t *, int64_t *) noexcept nogil
+        int count_integers(const counts_integers *, const counts_integers *, int, int64_t, int64_t, void *,
+                           int64_t *) noexcept nogil
 
 cdef const counts_table *active
 

@@ -247,6 +247,8 @@ static void overlap(const uint64_t *a, int64_t a_planes, const uint64_t *b, int6
     }
 }
 
+#include "codes.h"
+
 /* ---- what tables say ---- */
 
 INLINE vd load_counts(const double *counts, int64_t i, int64_t n, double filling) {
@@ -352,63 +354,6 @@ static void statistics(const double *cells, const double *rows, const double *co
     result[COUNTS_MI] = mi;
 }
 
-/* ---- codes ---- */
-
-INLINE void raise_tops(const char *row, int64_t item, int64_t stride, int64_t columns, uint16_t *tops) {
-    for (int64_t c = 0; c < columns; c++) {
-        uint16_t code = (uint16_t)code_at(row + c * stride, item, 0);
-        tops[c] = code > tops[c] ? code : tops[c];
-    }
-}
-
-static void largest(const char *codes, int64_t item, int64_t row_stride, int64_t column_stride, int64_t rows,
-                    int64_t columns, uint16_t *tops) {
-    if (item == 1 && row_stride == 1) {
-        for (int64_t c = 0; c < columns; c++) {
-            const uint8_t *column = (const uint8_t *)codes + c * column_stride;
-            uint8_t top = 0;
-            for (int64_t i = 0; i < rows; i++)
-                top = column[i] > top ? column[i] : top;
-            tops[c] = top > tops[c] ? top : tops[c];
-        }
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++) {
-        const char *row = codes + i * row_stride;
-        if (item == 1 && column_stride == 1)
-            raise_tops(row, 1, 1, columns, tops);
-        else
-            raise_tops(row, item, column_stride, columns, tops);
-    }
-}
-
-/* Contiguous integers of one type less `base`; what does not fit is seen from the extremes. */
-#define NARROW(type)                                                          \
-    {                                                                         \
-        type low, high, value;                                                \
-        memcpy(&low, values, sizeof(type));                                   \
-        high = low;                                                           \
-        for (int64_t i = 0; i < n; i++) {                                     \
-            memcpy(&value, values + i * (int64_t)sizeof(type), sizeof(type)); \
-            low = value < low ? value : low;                                  \
-            high = value > high ? value : high;                               \
-            codes[i] = (uint8_t)((uint64_t)value - (uint64_t)base);           \
-        }                                                                     \
-        *lowest = (int64_t)low;                                               \
-        *highest = (int64_t)high;                                             \
-        break;                                                                \
-    }
-
-static void narrow(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
-                   int64_t *highest) {
-    switch (item) {
-        case 8: NARROW(int64_t)
-        case 4: NARROW(int32_t)
-        case 2: NARROW(int16_t)
-        default: NARROW(int8_t)
-    }
-}
-
 #define JOIN(a, b) a##b
 #define TABLE_NAME(variant) JOIN(counts_, variant)
 #define QUOTE(text) #text
@@ -424,4 +369,5 @@ const counts_table TABLE_NAME(VARIANT) = {
     .entropy = entropy,
     .largest = largest,
     .narrow = narrow,
+    .count_integers = count_integers,
 };

@@ -32,6 +32,17 @@ typedef struct {
 #define COUNTS_GROUP 16   /* columns that are made contiguous at a time */
 #define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_BLOCK * 2 + COUNTS_BLOCK + 4 * 256 * 4 + COUNTS_BLOCK / 8 + 1024)
 
+/* A contiguous column of integers, read as codes value - base, all of them below `levels`. */
+typedef struct {
+    const char *values;
+    int64_t item; /* bytes of one, 1 to 8 */
+    int is_signed;
+    int64_t base, levels;
+} counts_integers;
+
+#define COUNTS_INTEGERS_LEVELS 16                       /* of both columns, where they are counted by planes */
+#define COUNTS_INTEGERS_SCRATCH (8192 * 7 + 4 * 256 * 4) /* blocks of both, and their planes or private tables */
+
 /* What can be known of two variables from their table, in nats. */
 enum counts_statistic {
     COUNTS_H_X, COUNTS_H_Y, COUNTS_H_XY, COUNTS_MI,
@@ -65,6 +76,10 @@ typedef struct {
     /* Signed integers less `base` as uint8, n > 0 of them, and the smallest and the largest, which may not fit. */
     void (*narrow)(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
                    int64_t *highest);
+    /* Adds the samples [begin, end) to the table of two columns of integers, by COUNTS_WORDS or COUNTS_PLANES; 0 if one
+     * is not among its levels: the table is of no use then. By planes, the cells of level 0 are of the margins. */
+    int (*count_integers)(const counts_integers *x, const counts_integers *y, int method, int64_t begin, int64_t end,
+                          void *scratch, int64_t *table);
 } counts_table;
 
 #endif

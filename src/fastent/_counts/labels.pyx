@@ -6,11 +6,23 @@ do not depend on the pieces.
 
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport Py_EQ, PyObject, PyObject_Hash, PyObject_RichCompareBool
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-from fastent._counts.engine cimport _Scratch, _View, active, counts_table, region
+from fastent._counts.engine cimport (
+    COUNTS_INTEGERS_LEVELS,
+    COUNTS_INTEGERS_SCRATCH,
+    COUNTS_PLANES,
+    COUNTS_WORDS,
+    _Scratch,
+    _View,
+    active,
+    ceil_div,
+    counts_integers,
+    counts_table,
+    region,
+)
 
 import numpy as np
 
@@ -125,6 +137,64 @@ def largest_codes(codes, int workers):
         if threads > 1:
             _openmp.leave()
     return tops.max(axis=0).astype(np.int64)
+
+
+cdef bint guess_levels(values, _View view, counts_integers *x) except -1:
+    """What a sample of the integers says of their range; whether it is one of bytes."""
+    sample = values[::max(1, len(values) // 512)]
+    low, high = int(sample.min()), int(sample.max())
+    if high - low > 255:
+        return False
+    x.values, x.item = <const char *>view.view.buf, view.view.itemsize
+    x.is_signed = values.dtype.kind == "i"
+    cdef uint64_t base = low & 0xFFFFFFFFFFFFFFFF  # wraps, here and where it is subtracted
+    x.base, x.levels = <int64_t>base, high - low + 1
+    return True
+
+
+def table_of_integers(x, y, int workers):
+    """The table of two contiguous columns of integers in one pass over them, its levels those of the range of a sample.
+
+    None where the table has more than 256 cells, or an integer is outside its range.
+    """
+    cdef int64_t n = len(x), first, last, chunk_rows, chunks, i
+    cdef counts_integers left, right
+    cdef _View x_view = _View(x), y_view = _View(y)
+    if not guess_levels(x, x_view, &left) or not guess_levels(y, y_view, &right) or left.levels * right.levels > 256:
+        return None
+    cdef double planes = 0.035 * (left.levels + right.levels - 2) + 0.004 * (left.levels - 1) * (right.levels - 1)
+    cdef int method = COUNTS_WORDS
+    if planes < 0.9 and max(left.levels, right.levels) <= COUNTS_INTEGERS_LEVELS:  # cycles of a sample, as measured
+        method = COUNTS_PLANES
+    chunk_rows = ceil_div(max(CHUNK, min(SLICE, n // (4 * workers))), CHUNK) * CHUNK
+    chunks = ceil_div(n, chunk_rows)
+    cdef int threads = region(workers if chunks > 1 else 1)
+    parts = np.zeros((chunks, left.levels * right.levels), np.int64)
+    cdef int64_t[:, ::1] tables = parts
+    cdef uint8_t[::1] fits = np.ones(chunks, np.uint8)
+    cdef _Scratch scratch = _Scratch(COUNTS_INTEGERS_SCRATCH * threads)
+    cdef const counts_table *kernels = active
+    try:
+        for first in range(0, chunks, 8 * threads):
+            last = min(chunks, first + 8 * threads)
+            with nogil:
+                for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
+                    fits[i] = kernels.count_integers(
+                        &left, &right, method, i * chunk_rows, min(n, (i + 1) * chunk_rows),
+                        scratch.memory + COUNTS_INTEGERS_SCRATCH * threadid(), &tables[i, 0])
+            PyErr_CheckSignals()
+            if not np.asarray(fits[first:last]).all():
+                return None
+    finally:
+        if threads > 1:
+            _openmp.leave()
+    total = parts.sum(axis=0)
+    cdef int64_t[::1] cells = total
+    cdef int64_t[::1] y_counts = total[:right.levels].copy()
+    if method == COUNTS_PLANES:
+        y_counts[0] = n - int(total[1:right.levels].sum())
+        kernels.complete(&cells[0], left.levels, right.levels, &y_counts[0])
+    return total.reshape(left.levels, right.levels)
 
 
 cdef class Numbering:
