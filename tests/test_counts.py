@@ -16,7 +16,7 @@ from oracle_discrete import count, ranks, table_of
 from fastent import _samples, _threads
 from fastent._counts import engine
 from fastent._counts.labels import table_of_integers
-from fastent.discrete import contingency, counts, mutual_information
+from fastent.discrete import contingency, counts, mutual_information, mutual_information_matrix
 
 METHODS = tuple(engine.METHODS)
 ROWS = (0, 1, 63, 64, 65, 2047, 2048, 2049, 5000)  # around a word of 64 samples and a block of 2048
@@ -130,6 +130,28 @@ def test_integers_beyond_a_sample(dtype: str, row: int) -> None:
         assert table_of_integers(left, right, 2) is None
         want = mutual_information(contingency=contingency(left.astype(object), right.astype(object)))
         assert mutual_information(left, right) == want
+
+
+@pytest.mark.parametrize("layout", ["C", "Fortran"])
+@pytest.mark.parametrize("top", [3, 17, 200, 255])
+def test_codes_beyond_a_guess(layout: str, top: int) -> None:
+    """A code that the sample of the rows did not show is seen, whichever way its column is counted."""
+    rows = 3001
+    x = codes(rows, (2, 3, 16, 17, 90, 2) * 4).astype(np.uint8)
+    y = codes(rows, (3,), seed=1)[:, 0].astype(np.uint8)
+    x[700, 1] = top
+    laid = LAYOUTS[layout](x)
+    want = [mutual_information(contingency=table) for table in expected(x, y)]
+    for workers in (1, 2):
+        assert mutual_information(laid, y, workers=workers).tolist() == want
+    few = np.where(x < 16, x, 0)  # bit planes of all pairs
+    few[700, 1] = top
+    some = LAYOUTS[layout](few)
+    matrix = mutual_information_matrix(some, workers=2)
+    for i, j in itertools.product(range(6), repeat=2):
+        table = expected(few[:, [i]], few[:, j])[0]
+        assert matrix[i, j] == mutual_information(contingency=table), (i, j)
+    np.testing.assert_array_equal(mutual_information_matrix(some, some[:, :2], workers=3), matrix[:, :2])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, "str"])

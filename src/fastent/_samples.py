@@ -8,6 +8,7 @@ Few cells: dense tables, in batches of columns. Many cells, or more levels than 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -28,6 +29,9 @@ DENSE_CELLS = 1 << 22
 BATCH_BYTES = 1 << 26
 """Tables that exist at a time."""
 
+GUESSED_ENTRIES = 1 << 16
+"""The levels of smaller matrices are found sooner than they are guessed."""
+
 METHODS = ("auto", *engine.METHODS)
 STATISTICS = engine.STATISTICS
 
@@ -40,10 +44,15 @@ class Columns(NamedTuple):
     kept: Array | None
     single: bool
     names: list[Any] | None
+    guessed: bool = False
 
     def column(self, i: int) -> Columns:
         kept = None if self.kept is None else self.kept[:, i : i + 1]
-        return Columns(self.codes[:, i : i + 1], self.levels[i : i + 1], kept, True, None)
+        return Columns(self.codes[:, i : i + 1], self.levels[i : i + 1], kept, True, None, self.guessed)
+
+
+class _WrongGuess(Exception):
+    """A code is beyond the levels that a sample of the rows shows."""
 
 
 class Sample(NamedTuple):
@@ -156,11 +165,14 @@ def tables(
     methods = _methods(function, x, y, weights, method)
     target = np.ascontiguousarray(y.codes[:, 0])
     threads = workers_for(function, workers, samples * columns)
-    counter = engine.TargetCounter(x.codes, x.levels, target, int(y.levels[0]), weights, methods, threads)
+    counter = engine.TargetCounter(x.codes, x.levels, target, int(y.levels[0]), weights, methods, threads, x.guessed)
     batch = max(1, BATCH_BYTES // (8 * counter.cells * (4 * threads + 1)))
     for begin in range(0, columns, batch):
         end = min(columns, begin + batch)
-        yield slice(begin, end), counter.count(begin, end)
+        counts = counter.count(begin, end)
+        if counts is None:
+            raise _WrongGuess
+        yield slice(begin, end), counts
 
 
 def positive_cells(x: Array, y: Array, weights: Array | None) -> Sample:
@@ -202,7 +214,7 @@ def target_statistics(
             kept = np.ones(len(x.codes), bool)
             for side in (x.column(i), y):
                 kept &= True if side.kept is None else side.kept[:, 0]
-            part = Columns(x.codes[kept, i : i + 1], x.levels[i : i + 1], None, True, None)
+            part = Columns(x.codes[kept, i : i + 1], x.levels[i : i + 1], None, True, None, x.guessed)
             other = Columns(y.codes[kept], y.levels, None, True, None)
             left_weights = None if weights is None else weights[kept]
             result[i] = target_statistics(function, part, other, left_weights, workers, method)[0]
@@ -224,16 +236,20 @@ MIRRORED = {"h_x": "h_y", "h_y": "h_x", "h_x_given_y": "h_y_given_x", "h_y_given
 def pair_statistics(
     function: str, x: Columns, y: Columns | None, which: tuple[str, ...], weights: Array | None, workers: int | None
 ) -> Array:
-    """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    """What `measure_pairs` returns, of columns that are read."""
     other = x if y is None else y
     plain = weights is None and x.kept is None and other.kept is None
     levels = max(int(x.levels.max(initial=1)), int(other.levels.max(initial=1)))
     numbers = [STATISTICS[name] for name in which]
     if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
         threads = workers_for(function, workers, x.codes.size)
-        return PairCounter(
-            x.codes, x.levels, None if y is None else y.codes, None if y is None else y.levels, threads
-        ).statistics(numbers)
+        y_codes, y_levels = (None, None) if y is None else (y.codes, y.levels)
+        counter = PairCounter(x.codes, x.levels, y_codes, y_levels, threads)
+        if not counter.fits:
+            raise _WrongGuess
+        return counter.statistics(numbers)
+    if x.guessed or other.guessed:  # what counts one by one does not check both sides
+        raise _WrongGuess
     result = np.zeros((len(which), x.codes.shape[1], other.codes.shape[1]))
     mirrored = [STATISTICS[MIRRORED.get(name, name)] for name in which]
     for j in range(other.codes.shape[1]):
@@ -313,6 +329,18 @@ def check_inputs(function: str, x: Any, y: Any, contingency: Any, weights: Any, 
         raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
 
 
+def _guess_columns(labels: Any) -> Columns | None:
+    """Columns of uint8 codes with the levels that a sample of their rows shows; None if they are anything else.
+
+    It saves reading them once more; whoever counts checks the codes, and falls back on the levels there are.
+    """
+    if type(labels) is not np.ndarray or labels.dtype != np.uint8 or labels.ndim != 2 or labels.size < GUESSED_ENTRIES:
+        return None
+    rows = len(labels)
+    sample = [label_engine.largest_codes(part, 1) for part in (labels[:512], labels[:: max(1, rows // 64)])]
+    return Columns(labels, np.maximum(*sample) + 1, None, False, None, True)
+
+
 def _integer_statistics(function: str, x: Any, y: Any, workers: int | None) -> Array | None:
     """Two arrays of integers of small ranges, the commonest case, in one pass over memory; None if they are not."""
     for labels in (x, y):
@@ -344,9 +372,31 @@ def measure(
     found = _integer_statistics(function, x, y, workers) if weights is None else None
     if found is not None:
         return found
-    left = read_columns(function, names[0], x, missing, workers)
+    left = _guess_columns(x) if weights is None else None
+    if left is None:
+        left = read_columns(function, names[0], x, missing, workers)
     right = read_columns(function, names[1], y, missing, workers)
     check_target(function, right, names[1])
     check_lengths(function, left, right, names)
-    found = target_statistics(function, left, right, check_weights(function, weights, len(left.codes)), workers)
+    w = check_weights(function, weights, len(left.codes))
+    try:
+        found = target_statistics(function, left, right, w, workers)
+    except _WrongGuess:
+        left = read_columns(function, names[0], x, missing, workers)
+        found = target_statistics(function, left, right, w, workers)
     return found[0] if left.single else found
+
+
+def measure_pairs(
+    function: str, x: Any, y: Any, which: tuple[str, ...], weights: Any, missing: str, workers: int | None
+) -> Array:
+    """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    left, right = (_guess_columns(labels) if weights is None else None for labels in (x, y))
+    if left is not None and (y is None or (right is not None and len(left.codes) == len(right.codes))):
+        with contextlib.suppress(_WrongGuess):
+            return pair_statistics(function, left, right, which, None, workers)
+    left = read_columns(function, "x", x, missing, workers)
+    right = None if y is None else read_columns(function, "y", y, missing, workers)
+    if right is not None:
+        check_lengths(function, left, right, ("x", "y"))
+    return pair_statistics(function, left, right, which, check_weights(function, weights, len(left.codes)), workers)

@@ -93,13 +93,6 @@ static uint64_t shrink(const counts_integers *x, int64_t begin, int64_t n, uint8
     }
 }
 
-INLINE uint8_t largest_byte(const uint8_t *bytes, int64_t n) {
-    uint8_t top = 0;
-    for (int64_t i = 0; i < n; i++)
-        top = bytes[i] > top ? bytes[i] : top;
-    return top;
-}
-
 INLINE int shrunk(const counts_integers *x, int64_t begin, int64_t n, uint8_t *codes) {
     return shrink(x, begin, n, codes) < 256 && largest_byte(codes, n) < x->levels;
 }

@@ -20,6 +20,7 @@ cdef extern from "kernels.h" nogil:
         const double *weights
         int64_t table_stride
         const int32_t *methods
+        int32_t *outside
 
     ctypedef struct counts_integers:
         const char *values
@@ -31,7 +32,7 @@ cdef extern from "kernels.h" nogil:
         const char *isa
         void count(const counts_job *, int64_t, int64_t, int64_t, int64_t, void *, void *) noexcept nogil
         void complete(int64_t *, int64_t, int64_t, const int64_t *) noexcept nogil
-        void pack(const char *, int64_t, int64_t, int64_t, uint64_t *, int64_t, void *) noexcept nogil
+        int64_t pack(const char *, int64_t, int64_t, int64_t, uint64_t *, int64_t, void *) noexcept nogil
         void overlap(const uint64_t *, int64_t, const uint64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *,
                      int64_t) noexcept nogil
         void statistics(const double *, const double *, const double *, int64_t, const double *, int64_t,

@@ -89,16 +89,18 @@ def choose_methods(levels, int64_t y_levels, bint bytes_only, bint weighted):
 cdef class TargetCounter:
     """Counts columns of codes against one target, a batch of columns at a time.
 
-    x: (samples, columns) uint8 or uint16, any strides; y: contiguous uint8 or uint16; methods: int32 per column.
+    x: (samples, columns) uint8 or uint16, any strides; y: contiguous uint8 or uint16; methods: int32 per column. Where
+    the levels of a uint8 x are `guessed`, count() returns None if a code is beyond them.
     """
     cdef _View x_view, y_view, weights_view
     cdef counts_job job
     cdef int64_t n, columns
     cdef int workers
     cdef readonly int64_t cells  # of the largest table
+    cdef int32_t outside
     cdef object keep, y_counts
 
-    def __init__(self, x, levels, y, int64_t y_levels, weights, methods, int workers):
+    def __init__(self, x, levels, y, int64_t y_levels, weights, methods, int workers, bint guessed=False):
         cdef const int64_t[::1] level_view = levels
         cdef const int32_t[::1] method_view = methods
         cdef uint64_t[:, ::1] planes
@@ -118,6 +120,8 @@ cdef class TargetCounter:
         if weights is not None:
             self.weights_view = _View(weights)
             self.job.weights = <const double *>self.weights_view.view.buf
+        self.outside = 0
+        self.job.outside = &self.outside if guessed else NULL
         self.job.words = ceil_div(self.n, 64)
         self.keep = (levels, methods, weights)
         if (methods == COUNTS_PLANES).any() and y_levels > 1:
@@ -150,6 +154,8 @@ cdef class TargetCounter:
         finally:
             if workers > 1:
                 _openmp.leave()
+        if self.outside:
+            return None
         total = parts[0]
         for i in range(1, chunks):
             total += parts[i]

@@ -38,6 +38,13 @@ INLINE int64_t code_at(const char *codes, int64_t item, int64_t i) {
     return wide;
 }
 
+INLINE uint8_t largest_byte(const uint8_t *bytes, int64_t n) {
+    uint8_t top = 0;
+    for (int64_t i = 0; i < n; i++)
+        top = bytes[i] > top ? bytes[i] : top;
+    return top;
+}
+
 /* ---- one block of one column against the target ---- */
 
 INLINE void count_cells(const char *x, int64_t x_item, const char *y, int64_t y_item, int64_t y_levels, int64_t n,
@@ -119,10 +126,10 @@ static void count_planes(const uint8_t *x, int64_t x_levels, const uint64_t *y_p
 static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row_begin, int64_t row_end, void *scratch,
                   void *tables) {
     char *columns = scratch;
-    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_BLOCK * 2;
+    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_PITCH * 2;
     uint64_t *plane = (uint64_t *)(combined + COUNTS_BLOCK);
     uint32_t(*private_tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(plane + COUNTS_BLOCK / 64 + 8);
-    const int64_t pitch = COUNTS_BLOCK * job->item, cell = 8;
+    const int64_t pitch = COUNTS_PITCH * job->item, cell = 8;
     for (int64_t row = row_begin; row < row_end; row += COUNTS_BLOCK) {
         int64_t n = row_end - row < COUNTS_BLOCK ? row_end - row : COUNTS_BLOCK;
         const char *y = job->y + row * job->y_item;
@@ -140,6 +147,10 @@ static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row
                 char *table = (char *)tables + (group + c - begin) * job->table_stride * cell;
                 int64_t x_levels = job->levels[group + c];
                 int method = job->methods[group + c];
+                if (job->outside != NULL && largest_byte((const uint8_t *)x, n) >= x_levels) {
+                    raise_flag(job->outside);
+                    continue;
+                }
                 if (job->weights != NULL)
                     weigh_cells(x, job->item, y, job->y_item, job->y_levels, n, job->weights + row, (double *)table);
                 else if (method == COUNTS_PLANES)
@@ -171,9 +182,9 @@ static void complete(int64_t *table, int64_t x_levels, int64_t y_levels, const i
 
 /* ---- planes of whole columns ---- */
 
-static void pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
-                 void *scratch) {
-    uint8_t *contiguous = scratch;
+static int64_t pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
+                    void *scratch) {
+    uint8_t *contiguous = scratch, top = 0;
     for (int64_t row = 0; row < n; row += COUNTS_BLOCK) {
         int64_t rows = n - row < COUNTS_BLOCK ? n - row : COUNTS_BLOCK;
         const uint8_t *x = (const uint8_t *)codes + row * row_stride;
@@ -181,9 +192,12 @@ static void pack(const char *codes, int64_t row_stride, int64_t n, int64_t level
             gather_columns((const char *)x, 1, row_stride, 0, rows, 1, (char *)contiguous, rows);
             x = contiguous;
         }
+        uint8_t highest = largest_byte(x, rows);
+        top = highest > top ? highest : top;
         for (int64_t level = 1; level < levels; level++)
             pack_level(x, rows, level, planes + (level - 1) * words + row / 64);
     }
+    return top;
 }
 
 #define OVERLAP_TILE 4

@@ -29,20 +29,26 @@ from fastent import _openmp
 cdef enum:
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
     OVERLAP_WORDS = 512     # of each plane at a time: the planes of two tiles stay in the second cache
+    OVERLAP_STRIP = 4       # planes that the kernel takes at a time
     TILE_PLANES = 64
 
 
 cdef class PairCounter:
-    """Tiles of columns of x against tiles of columns of y, or of x itself."""
+    """Tiles of columns of x against tiles of columns of y, or of x itself.
+
+    fits: whether all codes are below the levels, which may be guessed; the statistics are of no use otherwise.
+    """
     cdef const counts_table *kernels
     cdef object planes, y_planes, levels, y_levels, offsets, y_offsets, counts, y_counts
     cdef bint same
+    cdef readonly bint fits
     cdef int64_t n, words
     cdef int workers
 
     def __init__(self, x, levels, y, y_levels, int workers):
         self.kernels = active
         self.same = y is None
+        self.fits = True
         self.n = x.shape[0]
         self.words = ceil_div(self.n, 64)
         self.workers = workers
@@ -66,16 +72,18 @@ cdef class PairCounter:
         cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c, p
         cdef int threads = region(self.workers)
         cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * threads)
+        cdef int64_t[::1] top = np.zeros(m, np.int64)
         if self.n:
             with nogil:
                 for c in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
-                    self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0], self.words,
-                                      scratch.memory + COUNTS_SCRATCH * threadid())
+                    top[c] = self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0],
+                                               self.words, scratch.memory + COUNTS_SCRATCH * threadid())
                     for p in range(offset[c], offset[c + 1]):
                         self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words,
                                              &count[p], 1)
         if threads > 1:
             _openmp.leave()
+        self.fits = self.fits and bool((np.asarray(top) < levels).all())
         return packed, counts
 
     @staticmethod
@@ -142,13 +150,21 @@ cdef class PairCounter:
         cdef double *rest = table + top * y_top
         cdef double statistics[COUNTS_STATISTICS]
         cdef int64_t a = offset[end] - offset[begin], b = y_offset[y_end] - y_offset[y_begin]
-        cdef int64_t block, word, i, j, s, first
+        cdef int64_t block, word, last, i, j, s, first
         memset(common, 0, <size_t>common_bytes)
         if a > 0 and b > 0:
             for block in range(ceil_div(self.words, OVERLAP_WORDS)):
                 word = block * OVERLAP_WORDS
-                self.kernels.overlap(&planes[offset[begin], 0], a, &y_planes[y_offset[y_begin], 0], b, self.words, word,
-                                     min(word + OVERLAP_WORDS, self.words), common, stride)
+                last = min(word + OVERLAP_WORDS, self.words)
+                if not self.same or begin != y_begin:
+                    self.kernels.overlap(&planes[offset[begin], 0], a, &y_planes[y_offset[y_begin], 0], b, self.words,
+                                         word, last, common, stride)
+                    continue
+                for s in range(ceil_div(a, OVERLAP_STRIP)):  # half of the tile; levels of one column never meet
+                    i = s * OVERLAP_STRIP
+                    self.kernels.overlap(&planes[offset[begin] + i, 0], min(OVERLAP_STRIP, a - i),
+                                         &planes[offset[begin] + i, 0], a - i, self.words, word, last,
+                                         common + i * stride + i, stride)
         for i in range(begin, end):
             first = y_begin
             if self.same and y_begin <= i:

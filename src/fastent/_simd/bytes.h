@@ -19,6 +19,15 @@ INLINE int64_t count_bits(uint64_t word) {
 #endif
 }
 
+/* Raises a flag that other threads may raise at the same time. */
+INLINE void raise_flag(int32_t *flag) {
+#if defined(__GNUC__) || defined(__clang__)
+    __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#else
+    *(volatile int32_t *)flag = 1;
+#endif
+}
+
 /* A bit for each of 64 bytes that equals `level`, the first byte's lowest. */
 INLINE uint64_t equal_bytes(const uint8_t *bytes, uint8_t level) {
 #if defined(VEC_AVX512)
