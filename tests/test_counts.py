@@ -16,7 +16,7 @@ from oracle_discrete import count, ranks, table_of
 from fastent import _samples, _threads
 from fastent._counts import engine
 from fastent._counts.labels import table_of_integers
-from fastent.discrete import contingency, counts, mutual_information, mutual_information_matrix
+from fastent.discrete import add_tables, contingency, counts, mutual_information, mutual_information_matrix
 
 METHODS = tuple(engine.METHODS)
 ROWS = (0, 1, 63, 64, 65, 2047, 2048, 2049, 5000)  # around a word of 64 samples and a block of 2048
@@ -363,6 +363,44 @@ def test_counts_beyond_32_bits() -> None:
     assert mutual_information(x, y, weights=np.full(6, 2.0**45)) == 0
     assert mutual_information(x, x, weights=np.full(6, 2.0**45)) == mutual_information(x, x)
     assert mutual_information(contingency=[[3_000_000_000, 0], [0, 3_000_000_000]], base=2) == 1
+
+
+def test_streamed_counts_beyond_31_bits() -> None:
+    """More samples than 2**31, most of them of one cell, in pieces."""
+    rng = np.random.default_rng(3)
+    rows, pieces = 1 << 24, 150
+    x = (rng.random(rows) < 0.04).astype(np.uint8)
+    y = np.where(rng.random(rows) < 0.02, 2, x).astype(np.uint8)
+    table = add_tables(contingency(x, y, workers=1) for _ in range(pieces))
+    want = np.bincount(x * 3 + y, minlength=6).reshape(2, 3) * pieces
+    check(table, want)
+    assert table.max() > 1 << 31 and table.sum() == rows * pieces
+    once = want // pieces  # the same distribution
+    assert mutual_information(contingency=table) == pytest.approx(mutual_information(contingency=once), rel=1e-15)
+    assert counts(x).sum() * pieces == add_tables(counts(x) for _ in range(pieces)).sum()
+
+
+def test_tables_of_pieces() -> None:
+    x, y = codes(5000, (300, 7)).T
+    whole = contingency(x, y)
+    for cuts in ([], [1], [1, 2, 3], list(range(0, 5000, 97))):
+        pieces = zip(np.split(x, cuts), np.split(y, cuts), strict=True)
+        check(add_tables(contingency(a, b) for a, b in pieces if len(a)), whole, cuts)
+    several = add_tables([contingency(codes(9, (2, 3)), y[:9]), contingency(codes(8, (4, 1)), y[:8])])
+    assert several.ndim == 3 and several.sum() == 2 * 9 + 2 * 8
+    first = np.array([1, 2])
+    mixed = add_tables([first, [0.5], np.array([True, False, True])])
+    check(mixed, np.array([2.5, 2.0, 1.0]))
+    check(first, np.array([1, 2]))  # is not what is added to
+    assert add_tables([first]) is not first
+    for bad, error, message in (
+        ([], ValueError, "add_tables: tables must hold at least one piece, got none"),
+        ([[1], [[1]]], ValueError, "add_tables: .*dimensions each, got 1, and 2 in piece 1"),
+        ([["a"]], TypeError, "add_tables: tables must hold real numbers, got dtype <U1 in piece 0"),
+        ([[2**62], [2**62]], OverflowError, r"add_tables: a count exceeds 2\*\*63 - 1 in piece 1"),
+    ):
+        with pytest.raises(error, match=message):
+            add_tables(bad)
 
 
 def test_weights_of_zero_count_nothing() -> None:
