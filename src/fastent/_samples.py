@@ -130,9 +130,14 @@ def check_method(function: str, method: str) -> None:
 # ---- counting ------------------------------------------------------------------------------------------------------
 
 
-def level_counts(x: Columns, weights: Array | None) -> list[Array]:
+def level_counts(x: Columns, weights: Array | None, workers: int | None = None) -> list[Array]:
     """Counts of the levels of each column."""
-    counts = []
+    counts: list[Array] = []
+    if weights is None and x.kept is None and x.codes.dtype.itemsize <= 2 and len(x.codes):
+        nothing = Columns(np.zeros((len(x.codes), 1), np.uint8), np.ones(1, np.int64), None, True, None)
+        for _, found in tables("counts", x, nothing, None, workers):
+            counts.extend(found)
+        return [row[:levels] for row, levels in zip(counts, x.levels, strict=True)]
     for i in range(x.codes.shape[1]):
         codes, w, levels = x.codes[:, i], weights, int(x.levels[i]) if len(x.codes) else 0
         if x.kept is not None:

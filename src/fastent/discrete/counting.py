@@ -35,7 +35,7 @@ def counts(x: Any, *, weights: Any = None, missing: str = "raise", workers: int 
     array([1, 2])
     """
     columns = _samples.read_columns("counts", "x", x, missing, workers, dense=True)
-    found = _samples.level_counts(columns, _samples.check_weights("counts", weights, len(columns.codes)))
+    found = _samples.level_counts(columns, _samples.check_weights("counts", weights, len(columns.codes)), workers)
     return found[0] if columns.single else found
 
 
