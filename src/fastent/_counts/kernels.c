@@ -17,7 +17,7 @@ static void gather_columns(const char *from, int64_t item, int64_t row_stride, i
                            int64_t columns, char *to, int64_t pitch) {
     int64_t row = 0;
     if (item == 1 && column_stride == 1 && columns == 16)
-        for (; row + 16 <= n; row += 16)
+        for (; row + TRANSPOSE_ROWS <= n; row += TRANSPOSE_ROWS)
             transpose_bytes((const uint8_t *)from + row * row_stride, row_stride, (uint8_t *)to + row, pitch);
     for (; row < n; row++) {
         const char *source = from + row * row_stride;

@@ -28,7 +28,7 @@ from fastent import _openmp
 
 cdef enum:
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
-    OVERLAP_WORDS = 512     # of each plane at a time: the planes of two tiles stay in the second cache
+    OVERLAP_WORDS = 1024    # of each plane at a time: the planes of two tiles stay in the second cache
     OVERLAP_STRIP = 4       # planes that the kernel takes at a time
     TILE_PLANES = 64
 
