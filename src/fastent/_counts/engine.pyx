@@ -29,6 +29,8 @@ STATISTICS = {
 
 cdef enum:
     WEIGHED_ROWS = 1 << 17  # samples whose weights are added up apart
+    UNIT_GROUPS = 16        # columns counted together: their blocks and
+    UNIT_BYTES = 1 << 19    # their tables stay in the second cache
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
 
 cdef const counts_table *tables[MAX_TABLES]
@@ -139,7 +141,7 @@ cdef class TargetCounter:
 
     def count(self, int64_t begin, int64_t end):
         """Tables of the columns [begin, end): (columns, cells), int64, or float64 where there are weights."""
-        cdef int64_t groups = ceil_div(end - begin, COUNTS_GROUP), chunk_rows, chunks, i
+        cdef int64_t width = self.unit_columns(), groups = ceil_div(end - begin, width), chunk_rows, chunks, i
         cdef bint weighted = self.job.weights != NULL
         cdef int workers = region(self.workers)
         try:
@@ -150,7 +152,7 @@ cdef class TargetCounter:
             chunks = max(1, ceil_div(self.n, chunk_rows))
             parts = np.zeros((chunks, end - begin, self.cells), np.float64 if weighted else np.int64)
             if self.n and end > begin:
-                self.run(parts, begin, end, groups, chunks, chunk_rows, workers)
+                self.run(parts, begin, end, width, chunks, chunk_rows, workers)
         finally:
             if workers > 1:
                 _openmp.leave()
@@ -163,12 +165,20 @@ cdef class TargetCounter:
             self.complete(total, begin, end)
         return total
 
-    cdef int run(self, parts, int64_t begin, int64_t end, int64_t groups, int64_t chunks, int64_t chunk_rows,
+    cdef int64_t unit_columns(self) noexcept:
+        """Columns that are counted together: of contiguous rows many, so that memory is read once, not once a group."""
+        cdef int64_t groups = 1
+        if self.job.row_stride != self.job.item:
+            groups = max(1, min(UNIT_GROUPS, UNIT_BYTES // (8 * self.cells * COUNTS_GROUP)))
+        return groups * COUNTS_GROUP
+
+    cdef int run(self, parts, int64_t begin, int64_t end, int64_t width, int64_t chunks, int64_t chunk_rows,
                  int workers) except -1:
         cdef _View view = _View(parts)
         cdef char *memory = <char *>view.view.buf
-        cdef int64_t units = groups * chunks, unit, first, last, stride = (end - begin) * self.cells * 8
-        cdef int64_t slice_units = max(workers, SLICE_ROWS * workers // (COUNTS_GROUP * min(chunk_rows, self.n)))
+        cdef int64_t units = ceil_div(end - begin, width) * chunks, unit, first, last
+        cdef int64_t stride = (end - begin) * self.cells * 8
+        cdef int64_t slice_units = max(workers, SLICE_ROWS * workers // (width * min(chunk_rows, self.n)))
         cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * workers)
         cdef const counts_table *table = active
         for first in range(0, units, slice_units):
@@ -176,14 +186,14 @@ cdef class TargetCounter:
             with nogil:
                 for unit in prange(first, last, num_threads=workers, schedule="dynamic",
                                    chunksize=1):
-                    self.count_unit(table, begin, end, unit // chunks, unit % chunks, chunk_rows,
+                    self.count_unit(table, begin, end, width, unit // chunks, unit % chunks, chunk_rows,
                                     scratch.memory + COUNTS_SCRATCH * threadid(), memory + unit % chunks * stride)
             PyErr_CheckSignals()
         return 0
 
-    cdef void count_unit(self, const counts_table *table, int64_t begin, int64_t end, int64_t group, int64_t chunk,
-                         int64_t chunk_rows, void *scratch, char *part) noexcept nogil:
-        cdef int64_t first = begin + group * COUNTS_GROUP, last = min(first + COUNTS_GROUP, end)
+    cdef void count_unit(self, const counts_table *table, int64_t begin, int64_t end, int64_t width, int64_t group,
+                         int64_t chunk, int64_t chunk_rows, void *scratch, char *part) noexcept nogil:
+        cdef int64_t first = begin + group * width, last = min(first + width, end)
         table.count(&self.job, first, last, chunk * chunk_rows, min((chunk + 1) * chunk_rows, self.n), scratch,
                     part + (first - begin) * self.cells * 8)
 
