@@ -26,6 +26,10 @@
 #define INNER_BLOCK (256 * VL) /* as many roundings in a lane's sum on every instruction set */
 #define TILE_VECTORS (ROWS_TILE / VL)
 
+/* the range of sums in which entries need no scaling */
+#define REGULAR_LOW 0x1p-960
+#define REGULAR_HIGH 0x1p1000
+
 /* Workspace of one thread. */
 struct workspace {
     void *x, *y, *mask;
