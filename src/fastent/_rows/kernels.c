@@ -9,6 +9,7 @@
  * rows whose divergence is below 2^-60: with sums to twice the digits.
  */
 #include "blocks.h"
+#include "extremes.h"
 #include "kernels.h"
 #include "map.h"
 #include "pairs.h"
@@ -263,6 +264,7 @@ static void tile_values_in_doubles(const rows_job *job, const struct tile *t, do
             vstore(values + v * VL, vselect(vlt(value, vset(NEARLY_EQUAL)), vselect(vlt(vset(0), value), exact, value), value));
         }
     }
+    correct_extremes(job, t, nodes, scale_p, scale_q, values, w);
 }
 
 static vm lanes_that_need_doubles(const rows_job *job, const struct node *n) {
@@ -411,6 +413,9 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
         return 1;
     if (needs_rescue(job, total, t.vectors) || needs_exact_sums(job, total, t.vectors) || any_needs_doubles(job, total, t.vectors))
         return 0;
+    for (int r = 0; r < t.width; r++)
+        if (may_be_extreme(job, total + r / VL, r % VL, 1, 1))
+            return 0;
     double values[ROWS_TILE + VL] = {0};
     for (int v = 0; v < t.vectors; v++)
         vstore(values + v * VL, node_value(job, total + v));

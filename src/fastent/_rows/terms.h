@@ -344,7 +344,11 @@ INLINE vd ratio_term(int exact_sums, vd x, vd y, const struct scale *s) {
 /* -ln(part/whole) with full relative accuracy next to 0; rest = whole - part is used where part exceeds half */
 INLINE vd minus_log_share(vd part, vd whole, vd rest) {
     vm most = vlt(vset(0.5) * whole, part);
-    return vselect(most, -vlog1p(-vselect(most, rest, vset(0)) / whole), -vlog(part / whole));
+    vd share = part / whole, log = vlog(share);
+    vm small = vlt(share, vset(0x1p-1000));
+    if (vany(small)) /* perhaps too small for a number */
+        log = vselect(small, vlog(part) - vlog(whole), log);
+    return vselect(most, -vlog1p(-vselect(most, rest, vset(0)) / whole), -log);
 }
 
 /* The measure of a row or block from its sums. */
