@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 import platform
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,13 +25,25 @@ def use_isa(name: str) -> None:
         importlib.import_module(f"fastent.{folder}.engine").use_isa(name)
 
 
+def _is_command() -> bool:
+    """Whether the command is what imports the package: its own code, which would say it in one line, comes too late."""
+    program = (getattr(sys, "argv", None) or [""])[0]
+    if program == "-m":  # python -m is still looking for the module
+        return any(word in ("fastent", "-mfastent") for word in sys.orig_argv)
+    return Path(program).stem == "fastent"
+
+
 def _pin_isa() -> None:
     """FASTENT_ISA names the instruction set to compute with."""
     name = os.environ.get("FASTENT_ISA", "").strip()
     if not name:
         return
     if name not in engine.isas():
-        raise ImportError(f"FASTENT_ISA={name} is not available here; these are: {', '.join(engine.isas())}")
+        message = f"FASTENT_ISA={name} is not available here; these are: {', '.join(engine.isas())}"
+        if _is_command():
+            print(f"fastent: {message}", file=sys.stderr)
+            raise SystemExit(2)
+        raise ImportError(message)
     use_isa(name)
 
 

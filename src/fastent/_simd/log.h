@@ -40,6 +40,21 @@ INLINE vd vatanh_tail(vd z, int grade) {
                            : vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE));
 }
 
+#if !defined(VEC_AVX512)
+/* ln(x 2^-exponent), within ln(2)/2 of 0 */
+INLINE vd vlog_reduced(vd x, vd *exponent, int grade, vd *first) {
+    vi offset = vbits(x) + vset_bits(ONE_BITS - SQRT_HALF_BITS);
+    *exponent = vfrom_int(offset >> MANTISSA_BITS) - vset(EXPONENT_BIAS);
+    vd m = vfrom_bits((offset & vset_bits(MANTISSA_MASK)) + vset_bits(SQRT_HALF_BITS));
+    vd s = (m - vset(1)) / (m + vset(1));
+    vd z = s * s;
+    /* m - 1 is exact, the quotient is not: adding its correction last keeps the leading term exact */
+    *first = m - vset(1);
+    vd half_square = vset(0.5) * *first * *first;
+    return half_square - s * (half_square + (z + z) * vatanh_tail(z, grade));
+}
+#endif
+
 /* ln(x) - shift ln 2 for positive normal x and integer-valued shift; the shift is exact, so callers can keep tiny numbers
  * scaled away from underflow. */
 INLINE vd vlog_shifted(vd x, vd shift, int grade) {
@@ -51,16 +66,29 @@ INLINE vd vlog_shifted(vd x, vd shift, int grade) {
                               : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
     return coarse + vfma(r * r, tail, r);
 #else
-    vi offset = vbits(x) + vset_bits(ONE_BITS - SQRT_HALF_BITS);
-    vd exponent = vfrom_int(offset >> MANTISSA_BITS) - vset(EXPONENT_BIAS);
-    vd m = vfrom_bits((offset & vset_bits(MANTISSA_MASK)) + vset_bits(SQRT_HALF_BITS));
-    vd s = (m - vset(1)) / (m + vset(1));
-    vd z = s * s;
-    /* m - 1 is exact, the quotient is not: adding its correction last keeps the leading term exact */
-    vd f = m - vset(1);
-    vd half_square = vset(0.5) * f * f;
-    vd tail = s * (half_square + (z + z) * vatanh_tail(z, grade));
-    return vfma(exponent - shift, vset(LN2), f - (half_square - tail));
+    vd exponent, first, lost = vlog_reduced(x, &exponent, grade, &first);
+    return vfma(exponent - shift, vset(LN2), first - lost);
+#endif
+}
+
+/* ln x = coarse ln 2 + the rest, for positive normal x. The coarse part has 18 bits behind the point, so that sums of its
+ * products stay exact; the rest is at most LOG_REST, and accurate next to 1, where the coarse part is 0. */
+#if defined(VEC_AVX512)
+#define LOG_REST 0.0625
+#else
+#define LOG_REST 0.35
+#endif
+INLINE vd vlog_rest(vd x, vd *coarse, int grade) {
+#if defined(VEC_AVX512)
+    vi index = vtable_index(x);
+    vd r = vfma(vsignificand(x), vtable(LOG2_RECIPROCAL, index), vset(-1));
+    *coarse = vexponent(x) + vtable(LOG2_OFFSET, index);
+    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
+                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
+    return vfma(r * r, tail, r);
+#else
+    vd first, lost = vlog_reduced(x, coarse, grade, &first);
+    return first - lost;
 #endif
 }
 
