@@ -1,7 +1,7 @@
 """The nearest-neighbour engine: what columns share with targets, in parallel over columns, pairs and blocks of samples.
 
-Every sum is over one class or one block of samples in a fixed order, so results do not depend on the workers. Long calls
-come back to Python between slices of work, so that Ctrl-C is honoured.
+Every sum is over one class or one block of samples in a fixed order, so results do not depend on the workers. Long
+calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
 from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
