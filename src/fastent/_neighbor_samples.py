@@ -149,10 +149,10 @@ def estimates(
     """Mutual information in nats, a tile of the columns after the other: (columns, targets)."""
     samples = len(matrix.values)
     threads = workers_for(function, workers, matrix.values.size * len(targets.values) * 16)
-    table = digammas(samples)
+    table, ties = digammas(samples), engine.TIES["counted"]
     for place, columns in matrix.tiles(threads):
         if targets.levels is None:
-            found = engine.continuous(columns, targets.values, k, True, table, threads)
+            found = engine.continuous(columns, targets.values, k, ties, table, threads)
         else:
-            found = engine.discrete(columns, targets.values, targets.levels, k, True, table, threads)
+            found = engine.discrete(columns, targets.values, targets.levels, k, ties, table, threads)
         yield place, np.maximum(found.T, 0.0)

@@ -55,13 +55,14 @@ INLINE int64_t count_within(const double *values, int64_t begin, int64_t end, in
     return end_within(values, begin, end, last, x, r, 1) - first_within(values, begin, end, first, x, r, 1);
 }
 
-/* scikit-learn takes the distances in a class of so few samples from squares: sqrt(x^2 - 2 x y + y^2), digits lost. */
-INLINE double expanded_distance(const struct classes *classes, int64_t begin, int64_t size, double x, int64_t k) {
+/* In classes of so few samples scikit-learn's distances come from squares, sqrt(x^2 - 2 x y + y^2), with lost digits. */
+INLINE double expanded_distance(const struct classes *classes, int64_t begin, int64_t size, double x, int64_t k, int single) {
     for (int64_t i = 0; i < size; i++) {
         double y = classes->values[begin + i], square = (x * x + -2 * (x * y)) + y * y;
         classes->spare[i] = square > 0 ? square : 0;
     }
-    return __builtin_sqrt(smallest(classes->spare, size, k));
+    double square = smallest(classes->spare, size, k);
+    return single ? (double)__builtin_sqrtf((float)square) : __builtin_sqrt(square);
 }
 
 /* The sum of the terms of samples [first, last) of a class, counted from its begin. */
@@ -70,7 +71,7 @@ INLINE double sum_of_class(const neighbors_job *job, const struct classes *class
     const double *values = classes->values + begin, *digamma = job->digamma;
     const uint32_t *ranks = classes->ranks + begin;
     const int64_t k = job->k < size ? job->k : size - 1;
-    const int expanded = !job->exact && size <= 2 * k + 1;
+    const int counted = job->ties == NEIGHBORS_COUNTED, expanded = !counted && size <= 2 * k + 1;
     const double of_class = digamma[classes->n] - digamma[size];
     int64_t a = *window;
     double sum = 0;
@@ -82,10 +83,10 @@ INLINE double sum_of_class(const neighbors_job *job, const struct classes *class
         double below = x - values[a], above = values[a + k] - x, r = below > above ? below : above;
         int64_t inner = k;
         if (expanded)
-            r = expanded_distance(classes, begin, size, x, k);
+            r = expanded_distance(classes, begin, size, x, k, job->ties == NEIGHBORS_IGNORED_SINGLE);
         r = r > 0 ? r : NEIGHBORS_TIE;
         int64_t start = a + !(below < r), end = a + k + (above < r);
-        if (job->exact)
+        if (counted)
             inner = count_within(values, 0, size, start, end, x, r);
         int64_t near = count_within(classes->all, 0, classes->n, ranks[a] + !(below < r), ranks[a + k] + (above < r), x, r);
         sum += (digamma[inner] - digamma[near]) + of_class;

@@ -17,9 +17,10 @@ from fastent import _openmp
 cdef extern from "kernels.h" nogil:
     enum:
         NEIGHBORS_GROUP, NEIGHBORS_BLOCK
+        NEIGHBORS_COUNTED, NEIGHBORS_IGNORED, NEIGHBORS_IGNORED_SINGLE
 
     ctypedef struct neighbors_job:
-        int64_t n, k, exact
+        int64_t n, k, ties
         const double *digamma
 
     ctypedef struct neighbors_target:
@@ -57,6 +58,9 @@ cdef extern from "tables.h" nogil:
     enum:
         MAX_TABLES
     int neighbors_tables(const neighbors_table **)
+
+# What becomes of ties, for Python.
+TIES = {"counted": NEIGHBORS_COUNTED, "ignored": NEIGHBORS_IGNORED, "ignored, single": NEIGHBORS_IGNORED_SINGLE}
 
 cdef enum:
     SLICE_SAMPLES = 1 << 22  # of columns sorted, per worker between looks at Ctrl-C
@@ -189,13 +193,13 @@ def jitter(columns, divisors, amplitudes, noise, int workers):
         _openmp.leave()
 
 
-cdef neighbors_job job_of(int64_t n, int64_t k, bint exact, const double[::1] digamma) noexcept:
+cdef neighbors_job job_of(int64_t n, int64_t k, int64_t ties, const double[::1] digamma) noexcept:
     cdef neighbors_job job
-    job.n, job.k, job.exact, job.digamma = n, k, exact, &digamma[0]
+    job.n, job.k, job.ties, job.digamma = n, k, ties, &digamma[0]
     return job
 
 
-def discrete(columns, codes, levels, int64_t k, bint exact, digamma, int workers):
+def discrete(columns, codes, levels, int64_t k, int64_t ties, digamma, int workers):
     """Ross 2014 for rows of float64 `columns` and of int32 `codes`, which has so many `levels`: (codes, columns)."""
     cdef const double[:, ::1] x = columns
     cdef const int32_t[:, ::1] y = codes
@@ -205,7 +209,7 @@ def discrete(columns, codes, levels, int64_t k, bint exact, digamma, int workers
     cdef double[:, ::1] out = result
     if not n or not units:
         return result
-    cdef neighbors_job job = job_of(n, k, exact, digamma)
+    cdef neighbors_job job = job_of(n, k, ties, digamma)
     cdef const neighbors_table *kernels = active
     cdef int threads = region(workers)
     cdef int64_t size = lines(neighbors_discrete_bytes(n, levels.max())), slice_units
@@ -238,12 +242,12 @@ cdef class _Pairs:
     cdef neighbors_target *target
     cdef neighbors_pair *pair
 
-    def __cinit__(self, x, y, int64_t k, bint exact, digamma, int threads):
+    def __cinit__(self, x, y, int64_t k, int64_t ties, digamma, int threads):
         self.kernels = active
         self.x, self.y = x, y
         self.m, self.n, self.targets = x.shape[0], x.shape[1], y.shape[0]
         self.threads = threads
-        self.job = job_of(self.n, k, exact, digamma)
+        self.job = job_of(self.n, k, ties, digamma)
         self.blocks = ceil_div(self.n, NEIGHBORS_BLOCK)
         cdef int64_t target_size = lines(neighbors_target_bytes(self.n))
         cdef int64_t pair_size = lines(neighbors_pair_bytes(self.n, k)), i
@@ -319,14 +323,14 @@ cdef class _Pairs:
         return result.reshape(self.targets, self.m)
 
 
-def continuous(columns, targets, int64_t k, bint exact, digamma, int workers):
+def continuous(columns, targets, int64_t k, int64_t ties, digamma, int workers):
     """Kraskov 2004, first algorithm, for rows of float64 `columns` and `targets`: (targets, columns)."""
     cdef int threads
     if not columns.size or not targets.size:
         return np.full((len(targets), len(columns)), np.nan)
     threads = region(workers)
     try:
-        return _Pairs(columns, targets, k, exact, digamma, threads).run()
+        return _Pairs(columns, targets, k, ties, digamma, threads).run()
     finally:
         if threads > 1:
             _openmp.leave()

@@ -12,10 +12,16 @@ enum {
     NEIGHBORS_COUNTS = 6144,  /* SORT_COUNTS of _simd/sort.h */
 };
 
+enum neighbors_ties {
+    NEIGHBORS_COUNTED,       /* k is how many samples are nearer than the k-th, or equal if that is equal: Gao et al. 2017 */
+    NEIGHBORS_IGNORED,       /* there are none but by accident, as in scikit-learn, whose rounding is followed as well */
+    NEIGHBORS_IGNORED_SINGLE, /* the same for columns that were float32 */
+};
+
 typedef struct {
     int64_t n;             /* samples */
     int64_t k;             /* neighbours */
-    int64_t exact;         /* ties are counted; else there are none but by accident, as in scikit-learn */
+    int64_t ties;          /* neighbors_ties */
     const double *digamma; /* of 0 (not used), 1, ..., n */
 } neighbors_job;
 

@@ -97,7 +97,7 @@ static void target(const neighbors_job *job, const double *column, neighbors_tar
         n += column[i] == column[i];
     }
     target->n = n;
-    target->scale = job->exact ? unit_of(target->values, n) : 1;
+    target->scale = job->ties == NEIGHBORS_COUNTED ? unit_of(target->values, n) : 1;
     for (int64_t i = 0; i < n; i++)
         target->values[i] *= target->scale;
     sort_double_rows(target->values, rows, n, spare, words, counts);
@@ -138,7 +138,7 @@ static void pair(const neighbors_job *job, const double *column, const neighbors
     pair->strips = 0;
     if (n <= job->k)
         return;
-    const double scale = job->exact ? unit_of(pair->x, n) : 1;
+    const double scale = job->ties == NEIGHBORS_COUNTED ? unit_of(pair->x, n) : 1;
     for (int64_t i = 0; i < n; i++)
         pair->x[i] *= scale;
     sort_double_rows(pair->x, rows, n, spare, words, counts);
@@ -169,7 +169,7 @@ static void pair(const neighbors_job *job, const double *column, const neighbors
         pair->strip_x[slot] = x_at[i];
         pair->strip_y[slot] = pair->y[n++] = target->values[i];
     }
-    pair->ratio = job->exact ? deviation_of(pair->x, n) / deviation_of(pair->y, n) : 1;
+    pair->ratio = job->ties == NEIGHBORS_COUNTED ? deviation_of(pair->x, n) / deviation_of(pair->y, n) : 1;
     pair->x_width = make_index(pair->x, n, pair->x_index);
     pair->y_width = make_index(pair->y, n, pair->y_index);
 }
@@ -239,7 +239,7 @@ INLINE double term_of(const neighbors_job *job, const neighbors_pair *pair, int6
         search_other(pair, s, cursors, x, y, nearest);
     double r = *last;
     int64_t inner = k;
-    if (job->exact) {
+    if (job->ties == NEIGHBORS_COUNTED) {
         while (inner > 1 && !(nearest->distances[inner - 2] < r))
             inner--;
         if (!(r > 0))
