@@ -115,7 +115,8 @@ def is_discrete(y: Any) -> bool:
         types = list(y.dtypes) if hasattr(y, "dtypes") else [y.dtype]
         return not all(dtype.is_float() for dtype in types)
     if library == "pandas":
-        return not all(getattr(dtype, "kind", "O") == "f" for dtype in np.atleast_1d(y.dtypes))
+        types = np.atleast_1d(y.dtypes if hasattr(y, "dtypes") else y.dtype)
+        return not all(getattr(dtype, "kind", "O") == "f" for dtype in types)
     dtype = np.asarray(y).dtype
     return dtype.kind != "f" and dtype.name != "bfloat16"
 
