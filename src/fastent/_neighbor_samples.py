@@ -112,8 +112,7 @@ def is_discrete(y: Any) -> bool:
     if library == "torch" and hasattr(y, "is_floating_point"):
         return not y.is_floating_point()
     if library == "polars":
-        types = list(y.dtypes) if hasattr(y, "dtypes") else [y.dtype]
-        return not all(dtype.is_float() for dtype in types)
+        return not all(dtype.is_float() for dtype in (y.dtypes if hasattr(y, "dtypes") else [y.dtype]))
     if library == "pandas":
         types = np.atleast_1d(y.dtypes if hasattr(y, "dtypes") else y.dtype)
         return not all(getattr(dtype, "kind", "O") == "f" for dtype in types)

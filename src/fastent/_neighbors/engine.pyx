@@ -64,7 +64,7 @@ TIES = {"counted": NEIGHBORS_COUNTED, "ignored": NEIGHBORS_IGNORED, "ignored, si
 
 cdef enum:
     SLICE_SAMPLES = 1 << 22  # of columns sorted, per worker between looks at Ctrl-C
-    SLICE_BLOCKS = 16        # of pairs searched
+    SLICE_POINTS = 1 << 20   # of pairs searched
     PAIRS_BYTES = 1 << 28    # of pairs that exist at a time, as long as there are enough of them for all workers
     LINE = 64                # pieces of memory begin at multiples of a cache line
 
@@ -293,7 +293,8 @@ cdef class _Pairs:
         return 0
 
     cdef int search(self, int64_t count, double[:, ::1] sums, _Scratch scratch, int64_t size) except -1:
-        cdef int64_t unit, first, last, units = count * self.blocks, step = SLICE_BLOCKS * self.threads
+        cdef int64_t unit, first, last, units = count * self.blocks, step
+        step = max(1, SLICE_POINTS // min(self.n, NEIGHBORS_BLOCK)) * self.threads
         for first in range(0, units, step):
             last = min(first + step, units)
             with nogil:
