@@ -12,6 +12,8 @@
 #include "kernels.h"
 
 #define PAIRS_MISSING UINT32_MAX
+#define PAIRS_POINTS 64 /* that are searched for before they are counted */
+#define PAIRS_USUAL 3   /* neighbours: the default */
 #define PAIRS_INFINITY __builtin_inf()
 
 /* ---- units ---- */
@@ -79,7 +81,7 @@ INLINE int64_t near_values(const double *values, int64_t n, const uint32_t *inde
                            double reach, double ratio) {
     int64_t first = index[bucket_of(x - reach, values[0], width, n)];
     int64_t end = index[bucket_of(x + reach, values[0], width, n)];
-    return end_within(values, 0, n, end, x, r, ratio) - first_within(values, 0, n, first, x, r, ratio);
+    return end_after(values, n, end, x, r, ratio) - first_after(values, n, first, x, r, ratio);
 }
 
 /* ---- before the search ---- */
@@ -182,12 +184,14 @@ struct nearest {
     int64_t k;
 };
 
+/* Without a branch: which distances are small enough cannot be foreseen. */
 INLINE void keep_nearest(const struct nearest *nearest, double distance) {
     double *distances = nearest->distances;
-    int64_t i = nearest->k - 1;
-    for (; i > 0 && distances[i - 1] > distance; i--)
-        distances[i] = distances[i - 1];
-    distances[i] = distance;
+    for (int64_t i = nearest->k - 1; i > 0; i--) {
+        double larger = distances[i - 1] > distance ? distances[i - 1] : distance;
+        distances[i] = distances[i] < larger ? distances[i] : larger;
+    }
+    distances[0] = distances[0] < distance ? distances[0] : distance;
 }
 
 /* Points from `from` to the one before `to`, by steps of 1 or -1, until their y is too far away. */
@@ -200,9 +204,7 @@ INLINE void search_strip(const neighbors_pair *pair, int64_t from, int64_t to, i
             return;
         double across = pair->strip_x[i] - x;
         across = across < 0 ? -across : across;
-        double distance = across > apart ? across : apart;
-        if (distance < *last)
-            keep_nearest(nearest, distance);
+        keep_nearest(nearest, across > apart ? across : apart);
     }
 }
 
@@ -224,12 +226,13 @@ INLINE int64_t same_points(const neighbors_pair *pair, int64_t begin, int64_t en
            first_within(pair->strip_x, first, last, i, x, NEIGHBORS_TIE, 1);
 }
 
-INLINE double term_of(const neighbors_job *job, const neighbors_pair *pair, int64_t strip, int64_t i, uint32_t *cursors,
-                      const struct nearest *nearest) {
+/* How far the k-th nearest point of the i-th in a strip is, and how many are nearer. */
+INLINE double search_point(const neighbors_job *job, const neighbors_pair *pair, int64_t strip, int64_t i, uint32_t *cursors,
+                           const struct nearest *nearest, int64_t *inner) {
     const double x = pair->strip_x[i], y = pair->strip_y[i];
-    const int64_t begin = pair->starts[strip], end = pair->starts[strip + 1], k = job->k;
-    const double *last = nearest->distances + k - 1;
-    for (int64_t j = 0; j < k; j++)
+    const int64_t begin = pair->starts[strip], end = pair->starts[strip + 1];
+    const double *last = nearest->distances + nearest->k - 1;
+    for (int64_t j = 0; j < nearest->k; j++)
         nearest->distances[j] = PAIRS_INFINITY;
     search_strip(pair, i + 1, end, 1, x, y, nearest);
     search_strip(pair, i - 1, begin - 1, -1, x, y, nearest);
@@ -237,36 +240,56 @@ INLINE double term_of(const neighbors_job *job, const neighbors_pair *pair, int6
         search_other(pair, s, cursors, x, y, nearest);
     for (int64_t s = strip + 1; s < pair->strips && pair->x[pair->starts[s]] - x < *last; s++)
         search_other(pair, s, cursors, x, y, nearest);
-    double r = *last;
-    int64_t inner = k;
+    const double r = *last;
+    *inner = nearest->k;
     if (job->ties == NEIGHBORS_COUNTED) {
-        while (inner > 1 && !(nearest->distances[inner - 2] < r))
-            inner--;
+        while (*inner > 1 && !(nearest->distances[*inner - 2] < r))
+            --*inner;
         if (!(r > 0))
-            inner = same_points(pair, begin, end, i, x, y);
+            *inner = same_points(pair, begin, end, i, x, y);
     }
-    r = r > 0 ? r : NEIGHBORS_TIE;
-    int64_t near_x = near_values(pair->x, pair->n, pair->x_index, pair->x_width, x, r, r, 1);
-    int64_t near_y = near_values(pair->y, pair->n, pair->y_index, pair->y_width, y, r, r / pair->ratio, pair->ratio);
-    const double *digamma = job->digamma;
-    return (digamma[inner] - digamma[near_y]) + (digamma[pair->n] - digamma[near_x]);
+    return r > 0 ? r : NEIGHBORS_TIE;
 }
 
-/* A block is made of the strips that begin in it. */
-static double block(const neighbors_job *job, const neighbors_pair *pair, int64_t block, void *scratch) {
-    struct nearest nearest = {scratch, job->k};
-    uint32_t *cursors = (uint32_t *)(nearest.distances + job->k);
+/* Points [first, last) of a strip. They are searched for, then counted: the processor works on the next ones meanwhile. */
+INLINE double sum_of_points(const neighbors_job *job, const neighbors_pair *pair, int64_t strip, int64_t first,
+                            int64_t last, uint32_t *cursors, const struct nearest *nearest) {
+    double radii[PAIRS_POINTS], sum = 0;
+    int64_t inner[PAIRS_POINTS];
+    for (int64_t i = first; i < last; i++)
+        radii[i - first] = search_point(job, pair, strip, i, cursors, nearest, &inner[i - first]);
+    for (int64_t i = first; i < last; i++) {
+        const double r = radii[i - first], *digamma = job->digamma;
+        int64_t near_x = near_values(pair->x, pair->n, pair->x_index, pair->x_width, pair->strip_x[i], r, r, 1);
+        int64_t near_y = near_values(pair->y, pair->n, pair->y_index, pair->y_width, pair->strip_y[i], r,
+                                     r / pair->ratio, pair->ratio);
+        sum += (digamma[inner[i - first]] - digamma[near_y]) + (digamma[pair->n] - digamma[near_x]);
+    }
+    return sum;
+}
+
+INLINE double sum_of_block(const neighbors_job *job, const neighbors_pair *pair, int64_t block, uint32_t *cursors,
+                           const struct nearest *nearest) {
     double sum = 0;
     for (int64_t s = 0; s < pair->strips; s++) {
         if (pair->starts[s] / NEIGHBORS_BLOCK != block)
             continue;
-        double part = 0;
         memcpy(cursors, pair->starts, sizeof(uint32_t) * (size_t)pair->strips);
-        for (int64_t i = pair->starts[s]; i < pair->starts[s + 1]; i++)
-            part += term_of(job, pair, s, i, cursors, &nearest);
-        sum += part;
+        for (int64_t i = pair->starts[s]; i < pair->starts[s + 1]; i += PAIRS_POINTS) {
+            int64_t last = i + PAIRS_POINTS < pair->starts[s + 1] ? i + PAIRS_POINTS : pair->starts[s + 1];
+            sum += sum_of_points(job, pair, s, i, last, cursors, nearest);
+        }
     }
     return sum;
+}
+
+/* A block is made of the strips that begin in it. For the usual k the distances are kept in registers. */
+static double block(const neighbors_job *job, const neighbors_pair *pair, int64_t block, void *scratch) {
+    double *distances = scratch, few[PAIRS_USUAL];
+    uint32_t *cursors = (uint32_t *)(distances + job->k);
+    if (job->k == PAIRS_USUAL)
+        return sum_of_block(job, pair, block, cursors, &(struct nearest){few, PAIRS_USUAL});
+    return sum_of_block(job, pair, block, cursors, &(struct nearest){distances, job->k});
 }
 
 #endif

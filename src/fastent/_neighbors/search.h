@@ -82,6 +82,33 @@ INLINE int64_t end_within(const double *values, int64_t begin, int64_t end, int6
     return high;
 }
 
+/* How far a guess from a bucket may be off to be corrected without a branch. */
+#define NEIGHBORS_LANES 8
+
+/* first_within(values, 0, n, ...) where the guess is hardly ever too high, and seldom much too low. */
+INLINE int64_t first_after(const double *values, int64_t n, int64_t guess, double x, double r, double ratio) {
+    if (guess > 0 && guess + NEIGHBORS_LANES <= n && !((x - values[guess - 1]) * ratio < r)) {
+        int64_t beyond = 0;
+        for (int i = 0; i < NEIGHBORS_LANES; i++)
+            beyond += !((x - values[guess + i]) * ratio < r);
+        if (beyond < NEIGHBORS_LANES)
+            return guess + beyond;
+    }
+    return first_within(values, 0, n, guess, x, r, ratio);
+}
+
+/* end_within(values, 0, n, ...), in the same way. */
+INLINE int64_t end_after(const double *values, int64_t n, int64_t guess, double x, double r, double ratio) {
+    if (guess > 0 && guess + NEIGHBORS_LANES <= n && (values[guess - 1] - x) * ratio < r) {
+        int64_t within = 0;
+        for (int i = 0; i < NEIGHBORS_LANES; i++)
+            within += (values[guess + i] - x) * ratio < r;
+        if (within < NEIGHBORS_LANES)
+            return guess + within;
+    }
+    return end_within(values, 0, n, guess, x, r, ratio);
+}
+
 /* The k-th smallest (from 0) of n numbers, which change places (Hoare 1961). */
 static double smallest(double *values, int64_t n, int64_t k) {
     int64_t low = 0, high = n - 1;
