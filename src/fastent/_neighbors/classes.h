@@ -11,7 +11,7 @@
 #include "search.h"
 #include "kernels.h"
 
-#define CLASSES_BLOCK 1024 /* terms that are added up apart */
+#define CLASSES_BLOCK 64 /* samples whose windows are found before any is counted */
 
 struct classes {
     int64_t n;              /* samples */
@@ -49,12 +49,6 @@ static int64_t complete_samples(const double *column, const int32_t *codes, int6
     return m;
 }
 
-/* Samples whose value is nearer to x than r; `first` and `last` are where such values may begin and end. */
-INLINE int64_t count_within(const double *values, int64_t begin, int64_t end, int64_t first, int64_t last, double x,
-                            double r) {
-    return end_within(values, begin, end, last, x, r, 1) - first_within(values, begin, end, first, x, r, 1);
-}
-
 /* In classes of so few samples scikit-learn's distances come from squares, sqrt(x^2 - 2 x y + y^2), with lost digits. */
 INLINE double expanded_distance(const struct classes *classes, int64_t begin, int64_t size, double x, int64_t k, int single) {
     for (int64_t i = 0; i < size; i++) {
@@ -65,33 +59,48 @@ INLINE double expanded_distance(const struct classes *classes, int64_t begin, in
     return single ? (double)__builtin_sqrtf((float)square) : __builtin_sqrt(square);
 }
 
-/* The sum of the terms of samples [first, last) of a class, counted from its begin. */
+/* Where the k nearest of a sample's class are, and how far the k-th is. */
+struct window {
+    double r;
+    int64_t first, end;       /* of the class that may be nearer */
+    int64_t all_first, all_end; /* the same among all samples */
+};
+
+/* The sum of the terms of samples [first, last) of a class, counted from its begin; `*place` is where the window of the one
+ * before `first` begins. Windows come first, then counts: the processor works on the next ones meanwhile. */
 INLINE double sum_of_class(const neighbors_job *job, const struct classes *classes, int64_t begin, int64_t size,
-                           int64_t first, int64_t last, int64_t *window) {
+                           int64_t first, int64_t last, int64_t *place) {
     const double *values = classes->values + begin, *digamma = job->digamma;
     const uint32_t *ranks = classes->ranks + begin;
     const int64_t k = job->k < size ? job->k : size - 1;
     const int counted = job->ties == NEIGHBORS_COUNTED, expanded = !counted && size <= 2 * k + 1;
     const double of_class = digamma[classes->n] - digamma[size];
-    int64_t a = *window;
+    struct window windows[CLASSES_BLOCK];
+    int64_t a = *place;
     double sum = 0;
     for (int64_t j = first; j < last; j++) {
-        double x = values[j];
+        const double x = values[j];
         a = a < j - k ? j - k : a;
         while (a + k + 1 < size && values[a + k + 1] - x < x - values[a])
             a++;
         double below = x - values[a], above = values[a + k] - x, r = below > above ? below : above;
-        int64_t inner = k;
         if (expanded)
             r = expanded_distance(classes, begin, size, x, k, job->ties == NEIGHBORS_IGNORED_SINGLE);
         r = r > 0 ? r : NEIGHBORS_TIE;
-        int64_t start = a + !(below < r), end = a + k + (above < r);
+        const int outside = !(below < r), inside = above < r;
+        windows[j - first] = (struct window){r, a + outside, a + k + inside, ranks[a] + outside, ranks[a + k] + inside};
+    }
+    for (int64_t j = first; j < last; j++) {
+        const struct window *window = &windows[j - first];
+        const double x = values[j], r = window->r;
+        int64_t inner = k;
         if (counted)
-            inner = count_within(values, 0, size, start, end, x, r);
-        int64_t near = count_within(classes->all, 0, classes->n, ranks[a] + !(below < r), ranks[a + k] + (above < r), x, r);
+            inner = end_within(values, 0, size, window->end, x, r, 1) - first_within(values, 0, size, window->first, x, r, 1);
+        int64_t near = end_after(classes->all, classes->n, window->all_end, x, r, 1) -
+                       first_before(classes->all, classes->n, window->all_first, x, r, 1);
         sum += (digamma[inner] - digamma[near]) + of_class;
     }
-    *window = a;
+    *place = a;
     return sum;
 }
 
@@ -120,10 +129,10 @@ static double discrete(const neighbors_job *job, const double *column, const int
     }
     double sum = 0;
     for (int64_t c = 0, begin = 0; c < levels; begin += sizes[c++]) {
-        int64_t window = 0;
+        int64_t place = 0;
         for (int64_t first = 0; first < sizes[c]; first += CLASSES_BLOCK) {
             int64_t last = first + CLASSES_BLOCK < sizes[c] ? first + CLASSES_BLOCK : sizes[c];
-            sum += sum_of_class(job, &classes, begin, sizes[c], first, last, &window);
+            sum += sum_of_class(job, &classes, begin, sizes[c], first, last, &place);
         }
     }
     return sum / (double)n;

@@ -97,7 +97,19 @@ INLINE int64_t first_after(const double *values, int64_t n, int64_t guess, doubl
     return first_within(values, 0, n, guess, x, r, ratio);
 }
 
-/* end_within(values, 0, n, ...), in the same way. */
+/* The same where it is hardly ever too low, and seldom much too high. */
+INLINE int64_t first_before(const double *values, int64_t n, int64_t guess, double x, double r, double ratio) {
+    if (guess >= NEIGHBORS_LANES && guess < n && (x - values[guess]) * ratio < r) {
+        int64_t within = 0;
+        for (int i = 1; i <= NEIGHBORS_LANES; i++)
+            within += (x - values[guess - i]) * ratio < r;
+        if (within < NEIGHBORS_LANES)
+            return guess - within;
+    }
+    return first_within(values, 0, n, guess, x, r, ratio);
+}
+
+/* end_within(values, 0, n, ...) where the guess is hardly ever too high, and seldom much too low. */
 INLINE int64_t end_after(const double *values, int64_t n, int64_t guess, double x, double r, double ratio) {
     if (guess > 0 && guess + NEIGHBORS_LANES <= n && (values[guess - 1] - x) * ratio < r) {
         int64_t within = 0;
