@@ -59,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     found = []
     for work in works(0.05 if options.quick else 1.0):
-        found.append(measure(work, 3))
+        found.append(measure(work, 2))
         print(found[-1]["title"], {name: f"{value:.4g}" for name, value in found[-1]["times"].items()}, flush=True)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
