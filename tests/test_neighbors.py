@@ -96,6 +96,14 @@ def test_values_that_agree_in_their_first_bits(isa: str) -> None:
     check_continuous(X, (X[:, 0] - 1) ** 2, 3)
 
 
+def test_many_neighbours(isa: str) -> None:
+    rng = seeded("many neighbours")
+    X = np.column_stack([rng.standard_normal(120), np.round(rng.standard_normal(120))])
+    for k in (16, 17, 40, 119):
+        check_discrete(X, rng.integers(0, 2, 120), k)
+        check_continuous(X, np.round(X[:, 0], 1) + X[:, 1], k)
+
+
 def test_only_samples_of_a_class_are_left_out() -> None:
     x = np.array([0.0, 1.0, 2.0, 5.0, 6.0, 9.0])
     labels = np.array(["a", "a", "a", "b", "b", "c"])

@@ -21,7 +21,7 @@ from fastent._threads import workers_for
 
 Array = np.ndarray[Any, Any]
 
-TILE_BYTES = 1 << 24
+TILE_BYTES = 1 << 26
 """Columns that are made contiguous at a time."""
 
 
@@ -43,7 +43,7 @@ class Matrix(NamedTuple):
 
     def tiles(self, workers: int) -> Iterator[tuple[slice, Array]]:
         samples, columns = self.values.shape
-        width = max(8 * workers, TILE_BYTES // (8 * max(1, samples)))
+        width = max(workers, TILE_BYTES // (8 * max(1, samples)))
         for begin in range(0, columns, width):
             end = min(begin + width, columns)
             yield slice(begin, end), self.tile(begin, end, workers)

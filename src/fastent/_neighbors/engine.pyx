@@ -10,6 +10,8 @@ from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
+import math
+
 import numpy as np
 
 from fastent import _openmp
@@ -320,7 +322,7 @@ cdef class _Pairs:
             self.search(end - begin, sums, scratch, block_size)
             for i in range(begin, end):
                 if self.pair[i - begin].n > self.job.k:
-                    out[i] = sum(sums[i - begin].tolist()) / self.pair[i - begin].n
+                    out[i] = math.fsum(sums[i - begin]) / self.pair[i - begin].n
         return result.reshape(self.targets, self.m)
 
 

@@ -14,6 +14,7 @@
 #define PAIRS_MISSING UINT32_MAX
 #define PAIRS_POINTS 64 /* that are searched for before they are counted */
 #define PAIRS_USUAL 3   /* neighbours: the default */
+#define PAIRS_FEW 16    /* neighbours that are kept in order */
 #define PAIRS_INFINITY __builtin_inf()
 
 /* ---- units ---- */
@@ -178,20 +179,42 @@ static void pair(const neighbors_job *job, const double *column, const neighbors
 
 /* ---- the search ---- */
 
-/* The k smallest distances found, in order. */
+/* The k smallest distances found, the largest of them last. A few are kept in order, many as a heap from the end. */
 struct nearest {
     double *distances;
     int64_t k;
 };
 
 /* Without a branch: which distances are small enough cannot be foreseen. */
-INLINE void keep_nearest(const struct nearest *nearest, double distance) {
-    double *distances = nearest->distances;
-    for (int64_t i = nearest->k - 1; i > 0; i--) {
+INLINE void keep_in_order(double *distances, int64_t k, double distance) {
+    for (int64_t i = k - 1; i > 0; i--) {
         double larger = distances[i - 1] > distance ? distances[i - 1] : distance;
         distances[i] = distances[i] < larger ? distances[i] : larger;
     }
     distances[0] = distances[0] < distance ? distances[0] : distance;
+}
+
+static void keep_in_heap(double *distances, int64_t k, double distance) {
+    double *root = distances + k - 1;
+    int64_t place = 0;
+    if (!(distance < *root))
+        return;
+    for (int64_t child = 1; child < k; child = 2 * place + 1) {
+        if (child + 1 < k && root[-child] < root[-child - 1])
+            child++;
+        if (!(distance < root[-child]))
+            break;
+        root[-place] = root[-child];
+        place = child;
+    }
+    root[-place] = distance;
+}
+
+INLINE void keep_nearest(const struct nearest *nearest, double distance) {
+    if (nearest->k <= PAIRS_FEW)
+        keep_in_order(nearest->distances, nearest->k, distance);
+    else
+        keep_in_heap(nearest->distances, nearest->k, distance);
 }
 
 /* Points from `from` to the one before `to`, by steps of 1 or -1, until their y is too far away. */
@@ -243,8 +266,9 @@ INLINE double search_point(const neighbors_job *job, const neighbors_pair *pair,
     const double r = *last;
     *inner = nearest->k;
     if (job->ties == NEIGHBORS_COUNTED) {
-        while (*inner > 1 && !(nearest->distances[*inner - 2] < r))
-            --*inner;
+        *inner = 1;
+        for (int64_t j = 0; j < nearest->k; j++)
+            *inner += nearest->distances[j] < r;
         if (!(r > 0))
             *inner = same_points(pair, begin, end, i, x, y);
     }

@@ -36,7 +36,7 @@ from fastent.compat._sklearn_inputs import (
 Array = NDArray[Any]
 
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16))
-_TILE = 1 << 21  # numbers that are made contiguous at a time
+_TILE = 1 << 23  # numbers that are made contiguous at a time
 _BLOCK = 1 << 15  # numbers that NumPy takes through its steps at a time: temporaries stay in the cache
 
 
@@ -264,7 +264,7 @@ def _noisy_target(y: Array, rng: Any) -> Array:
 
 
 def _tiles(count: int, samples: int) -> Iterator[slice]:
-    step = max(8, _TILE // samples)
+    step = max(1, _TILE // samples)
     return (slice(begin, min(begin + step, count)) for begin in range(0, count, step))
 
 

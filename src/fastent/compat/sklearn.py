@@ -32,6 +32,8 @@ labels that are not 1-D, or that differ in length       IndexError, or SciPy's w
 **mutual_info_classif, mutual_info_regression**
 ``copy=False``                                          X may be overwritten           X is left as it is
 ``n_jobs=None``                                         one, or joblib's context       see `fastent.set_workers`
+nothing in any column                                   zeros of int64                 zeros of float64
+y of shape (samples, 1)                                 DataConversionWarning          UserWarning, its base
 discrete columns and float16 targets                    distances in 16 bits           in 64 bits
 `discrete_features` as a mask of another length         IndexError, or fewer values    IndexError
 **errors and warnings**
