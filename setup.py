@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts", "_logits", "_continuous")
+ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors")
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]

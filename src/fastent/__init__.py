@@ -34,6 +34,7 @@ __all__ = [
     "discrete",
     "encode",
     "entropy",
+    "feature_selection",
     "gini_impurity",
     "hellinger_distance",
     "information_content",
@@ -54,11 +55,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastent import continuous, discrete, logits, uncertainty
+    from fastent import continuous, discrete, feature_selection, logits, uncertainty
     from fastent._codes import encode
 
 
-_LATER = ("continuous", "discrete", "logits", "uncertainty")
+_LATER = ("continuous", "discrete", "feature_selection", "logits", "uncertainty")
 
 
 def __getattr__(name: str) -> Any:
