@@ -172,7 +172,7 @@ def test_wide_registers_stay_in_their_kernels() -> None:
         if "v3" in kernels:
             found = [i.text for i in within(library, kernels["v3"])]
             assert any("%ymm" in text for text in found)
-            assert any(text.startswith("vfmadd") for text in found)
+            assert any(text.startswith("vfmadd") for text in found) or prefix(library) == "neighbors"  # has no products
             too_wide = [i for i in within(library, kernels["v3"]) if AVX512.search(i.text)]
             assert not too_wide, shown(too_wide)
         if "v4" in kernels:
