@@ -6,13 +6,14 @@
 
 /* What the loops need of one row, in its own type. */
 struct NAMED(row) {
-    REAL top, lowest, shift, exponent, factor;
+    REAL top, above, lowest, shift, exponent, factor;
     REAL inverse_high, inverse_low;
 };
 
 INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct state_lanes *lanes, int r) {
     struct NAMED(row) row = {0};
     row.top = (REAL)lanes->top[r];
+    row.above = (REAL)lanes->above[r];
     row.shift = (REAL)lanes->shift[r];
     row.exponent = (REAL)lanes->exponent[r];
     row.lowest = (REAL)lanes->lowest[r];
@@ -21,14 +22,20 @@ INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct sta
     return row;
 }
 
-/* exp((z - shift)/T) = 2^k (1 + q); k is what *rounded has in its low bits. `plain`: no shift, and T is 1. */
-INLINE VEC NAMED(exp_parts)(VEC z, const struct NAMED(row) *row, int plain, VEC *rounded) {
+/* z - shift, but not lower than what counts: next to a huge shift only their difference tells how low. A NaN stays.
+ * `plain`: no shift, and T is 1. */
+INLINE VEC NAMED(bounded)(VEC z, const struct NAMED(row) *row, int plain) {
+    return OP(max)(OP(set)(row->lowest), plain ? z : z - OP(set)(row->shift));
+}
+
+/* exp(difference/T) = 2^k (1 + q); k is what *rounded has in its low bits */
+INLINE VEC NAMED(exp_parts)(VEC difference, const struct NAMED(row) *row, int plain, VEC *rounded) {
     const VEC rounder = OP(set)(CONSTANT(ROUNDER)), per_two = OP(set)((REAL)(1 / LN2));
     if (plain) {
-        *rounded = OP(fma)(z, per_two, rounder);
-        return OP(exp_rest_plain)(z, *rounded - rounder);
+        *rounded = OP(fma)(difference, per_two, rounder);
+        return OP(exp_rest_plain)(difference, *rounded - rounder);
     }
-    VEC difference = z - OP(set)(row->shift), high = OP(set)(row->inverse_high), x = difference * high;
+    VEC high = OP(set)(row->inverse_high), x = difference * high;
     VEC low = OP(lost_product)(difference, high, x) + difference * OP(set)(row->inverse_low);
     *rounded = OP(fma)(x, per_two, rounder);
     return OP(exp_rest)(x, *rounded - rounder, low);
@@ -56,8 +63,7 @@ struct NAMED(sums) {
 
 INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy,
                                struct NAMED(sums) *sums) {
-    VEC rounded, bounded = OP(max)(OP(set)(row->lowest), z); /* a NaN stays */
-    VEC q = NAMED(exp_parts)(bounded, row, plain, &rounded);
+    VEC rounded, bounded = NAMED(bounded)(z, row, plain), q = NAMED(exp_parts)(bounded, row, plain, &rounded);
     MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
     VEC power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
     /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
@@ -65,7 +71,7 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
     sums->rests = OP(fma)(power, q, sums->rests);
     sums->others = OP(add_where)(below, sums->others, OP(set)(1));
     if (entropy)
-        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->top) - bounded, sums->spread);
+        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->above) - bounded, sums->spread);
 }
 
 /* The sums over n entries of a row, lane by lane in doubles; `others`: entries other than the top. Meanwhile what lies

@@ -19,7 +19,8 @@ struct row_sums {
     vd valid;        /* 1, or NaN for a row with a NaN, +inf or nothing but -inf */
     vd rest;         /* R: sum over all entries but one largest of exp((z - top)/T) */
     vd log_sum;      /* ln(1 + R) = ln sum exp((z - top)/T) */
-    vd top_sum;      /* exp((top - shift)/T) 2^-K */
+    vd top_sum;      /* exp((top - shift)/T) 2^-K, */
+    vd top_sum_low;  /* and what its rounding lost */
 };
 
 static const struct {
@@ -29,7 +30,8 @@ static const struct {
 /* Its lanes one by one, as loops over the entries of a row take them. */
 struct state_lanes {
     double top[VL], shift[VL], exponent[VL];
-    double lowest[VL]; /* lower entries count as this one */
+    double above[VL];  /* the top, less the shift */
+    double lowest[VL]; /* lower entries, less the shift, count as this one */
 };
 
 INLINE struct state no_entries(void) {
@@ -37,21 +39,23 @@ INLINE struct state no_entries(void) {
     return (struct state){vset(-INF), zero, zero, zero, zero, zero};
 }
 
-/* (z - shift)/T and what its rounding lost */
+INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
+
+/* (z - shift)/T and what its rounding lost, nothing of infinity */
 INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
     vd high = vset(job->inverse_high), x = difference * high;
-    *lost = vproduct_error(difference, high, x) + difference * vset(job->inverse_low);
+    *lost = finite_or_zero(vproduct_error(difference, high, x) + difference * vset(job->inverse_low));
     return x;
 }
 
-/* exp((top - shift)/T) 2^-K 2^n, near 2^n */
-INLINE vd top_value(const logits_job *job, const struct state *s, vd n) {
-    vd lost, x = tempered(job, s->top - s->shift, &lost);
+/* exp((top - shift)/T) 2^-K 2^n, near 2^n, and what its last rounding lost */
+INLINE vd top_value(const logits_job *job, const struct state *s, vd n, vd *low) {
+    vd lost, k, x = tempered(job, s->top - s->shift, &lost);
     vd reduced = vfma(s->exponent, vset(-double_LN2_FIRST), x);
-    return vexp2_times(n, reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), vset(1));
+    vd q = vexp_parts(reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), &k), value = vset(1) + q;
+    *low = vscale(q - (value - vset(1)), n + k);
+    return vscale(value, n + k);
 }
-
-INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
 
 /* No shift, and T is 1: entries are used as they are. */
 INLINE int is_plain(const logits_job *job, const struct state *s) {
@@ -62,14 +66,16 @@ INLINE void lay_out_lanes(const logits_job *job, const struct state *s, double f
     vstore(lanes->top, s->top);
     vstore(lanes->shift, s->shift);
     vstore(lanes->exponent, s->exponent);
-    vstore(lanes->lowest, finite_or_zero(s->top - vset(floor / job->inverse_high))); /* without a finite top any will do */
+    vd above = finite_or_zero(s->top - s->shift); /* without a finite top any will do */
+    vstore(lanes->above, above);
+    vstore(lanes->lowest, above - vset(floor / job->inverse_high));
 }
 
 /* What was summed up, in the units of another top; `all`: with the former top, now one of the rest. */
 INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd top, vd shift, vd exponent, int is_double,
                          int entropy) {
     const vd zero = vset(0), offset = vset(state_units[is_double].offset);
-    vd lost, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset), zero);
+    vd lost, low, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset, &low), zero);
     vd all = s->rest + old_top;
     vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
     vm any = vlt(vset(-INF), s->top);
@@ -98,11 +104,18 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
 
 INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s, int is_double) {
     struct row_sums f;
-    const vd nan = vset(NOT_A_NUMBER);
-    f.top_sum = top_value(job, s, vset(0));
-    f.rest = s->rest / (f.top_sum * vset(is_double ? 0x1p900 : 0x1p60)) + (s->ties - vset(1));
+    const vd nan = vset(NOT_A_NUMBER), units = vset(is_double ? 0x1p900 : 0x1p60);
+    /* the quotient to twice the digits, so that confident rows lose none after the sum */
+    vd low, unit_low, unit = units * top_value(job, s, vset(0), &unit_low);
+    f.top_sum = unit / units;
+    f.top_sum_low = unit_low;
+    vd quotient = s->rest / unit, product = quotient * unit;
+    vd left = (s->rest - product) - vproduct_error(quotient, unit, product);
+    vd more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
+    vd sum = vtwo_sum(quotient, s->ties - vset(1), &low);
+    f.rest = sum + (low + more);
     f.valid = vselect(vle(vset(0), f.rest), vselect(vlt(vabs(s->top), vset(INF)), vset(1), nan), nan);
-    f.log_sum = vlog1p(f.rest) * f.valid;
+    f.log_sum = vlog1p_with(f.rest, (low + more) - (f.rest - sum)) * f.valid;
     return f;
 }
 
