@@ -1,8 +1,9 @@
-"""Softmax, its losses and its divergences as textbooks define them, in 60 digits: what the tests of logits compare with.
+"""Softmax, its losses and its divergences as textbooks define them, in 60 digits.
 
-Rows are lists of floats and enter as the exact numbers they are. A probability is exp(z/T) over the sum of them, measured
-from the largest so that mpmath's exponents stay small; its logarithm is kept as -ln(1 + odds against the largest) and
-distances from it, because 60 digits would not show a row that is certain to 100. Nothing here comes from the package.
+What the tests of logits compare with. Rows are lists of floats and enter as the exact numbers they are. A probability
+is exp(z/T) over the sum of them, measured from the largest so that mpmath's exponents stay small; its logarithm is kept
+as -ln(1 + odds against the largest) and distances from it, because 60 digits would not show a row that is certain to
+100. Nothing here comes from the package.
 """
 
 from __future__ import annotations

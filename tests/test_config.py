@@ -49,7 +49,9 @@ def test_public_names() -> None:
         value = getattr(fastent, name)
         assert inspect.ismodule(value) or ">>> " in value.__doc__, name
     public = {name for name, value in vars(fastent).items() if callable(value) and not name.startswith("_")}
-    assert public - {"Any"} | {"discrete", "encode"} == set(fastent.__all__) <= set(dir(fastent))
+    assert (
+        public - {"Any"} | {"discrete", "encode", "logits", "uncertainty"} == set(fastent.__all__) <= set(dir(fastent))
+    )
     assert list(fastent.__all__) == sorted(fastent.__all__)
 
 

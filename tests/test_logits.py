@@ -5,6 +5,7 @@ How exact they are is in test_logits_accuracy.py, what they accept and refuse in
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import zlib
@@ -100,7 +101,8 @@ def test_derivatives_are_those_of_the_loss() -> None:
         for t, e, weights in ((1.0, 0.0, None), (0.7, 0.2, [1.0, 2.0, 0.5, 3.0])):
             _, grad, hess = oracle.cross_entropy([z], [target], temperature=t, label_smoothing=e, class_weight=weights)
             goal = oracle.one_hot(target, 4) if isinstance(target, int) else target
-            first, second = oracle.differences(lambda x, g=goal: oracle.row_loss(x, g, weights, e, t), z)
+            loss = functools.partial(oracle.row_loss, target=goal, weights=weights, smoothing=e, temperature=t)
+            first, second = oracle.differences(loss, z)
             check(oracle.floats(grad[0]), first)
             check(oracle.floats(hess[0]), second)
     other = logits_of(1, 4, seed=3)[0].tolist()
@@ -179,10 +181,12 @@ def test_binary_cross_entropy(dtype: str, reduction: str, isa: str) -> None:
         w = np.broadcast_to(given.get("sample_weight", 1.0), z.shape)
         p = np.broadcast_to(given.get("pos_weight", 1.0), z.shape)
         exact = [
-            [[oracle.mpf(float(w[i, j])) / unit * v for v in oracle.binary_cross_entropy(*(float(a[i, j]) for a in (z, y, p)))]
-             for j in range(3)]
-            for i in range(ROWS)
-        ]  # fmt: skip
+            [
+                [oracle.mpf(float(v)) / unit * part for part in oracle.binary_cross_entropy(*map(float, cell))]
+                for v, *cell in zip(*cells, strict=True)
+            ]
+            for cells in zip(w, z, y, p, strict=True)
+        ]
         total = oracle.CTX.fsum(w.ravel().tolist()) if reduction == "mean" else 1
         parts = [[[cell[n] for cell in row] for row in exact] for n in range(3)]
         if reduction != "none":

@@ -77,10 +77,10 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
 /* The sums over n entries of a row, lane by lane in doubles; `others`: entries other than the top. Meanwhile what lies
  * `ahead` in memory is fetched. */
 INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const struct NAMED(row) *row, int plain, int entropy,
-                               vd *rest, vd *others, vd *spread) {
+                               vd *rest, vd *excess, vd *others, vd *spread) {
     const VEC zero = OP(set)(0);
     const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
-    *rest = *others = *spread = vset(0);
+    *rest = *excess = *others = *spread = vset(0);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
         struct NAMED(sums) even = {zero, zero, zero, zero}, odd = even;
@@ -92,7 +92,8 @@ INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const st
         }
         for (; i < end; i += LANES)
             NAMED(add_entries)(NAMED(part)(x, end, i, -(REAL)INF), row, bias, plain, entropy, &even);
-        *rest += OP(fold)(even.powers + odd.powers) + OP(fold)(even.rests + odd.rests);
+        *rest += OP(fold)(even.powers + odd.powers);
+        *excess += OP(fold)(even.rests + odd.rests);
         *others += OP(fold)(even.others + odd.others);
         if (entropy)
             *spread += OP(fold)(even.spread + odd.spread);
@@ -103,8 +104,8 @@ INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const st
 INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
                                  int entropy, struct state *s) {
     const int is_double = sizeof(REAL) == sizeof(double);
-    vd each[VL], others[VL], spread[VL];
-    each[0] = others[0] = spread[0] = vset(0);
+    vd each[VL], excess[VL], others[VL], spread[VL];
+    each[0] = excess[0] = others[0] = spread[0] = vset(0);
     for (int r = 0; r < rows; r++)
         each[r] = NAMED(largest)(x[r], n);
     raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
@@ -114,11 +115,16 @@ INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, in
     for (int r = 0; r < rows; r++) {
         struct NAMED(row) row = NAMED(make_row)(job, &lanes, r);
         if (plain)
-            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, others + r, spread + r);
+            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, excess + r, others + r, spread + r);
         else
-            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, others + r, spread + r);
+            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, excess + r, others + r, spread + r);
     }
+    const int apart = is_double && !entropy; /* floats and entropies would gain nothing */
+    for (int r = 0; r < rows && !apart; r++)
+        each[r] += excess[r];
     s->rest += across_lanes(SUM, each, rows);
+    if (apart)
+        s->excess += across_lanes(SUM, excess, rows);
     s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - across_lanes(SUM, others, rows);
     if (entropy)
         s->spread += across_lanes(SUM, spread, rows);

@@ -246,9 +246,13 @@ static void members_row(const members_job *job, int64_t row, struct uncertainty_
         }
     }
     struct peeled_row total = peeled_total(&mean);
-    double aleatoric = 0, epistemic = 0, vote_entropy = 0;
-    for (int64_t m = 0; m < members && job->values[MEMBERS_ALEATORIC]; m++)
-        aleatoric += (own_entropy ? peeled_total(s->own + m).entropy : s->entropy[m]) / (double)members;
+    double epistemic = 0, vote_entropy = 0;
+    vd entropies = zero, low = zero, lost;
+    for (int64_t m = 0; m < members && job->values[MEMBERS_ALEATORIC]; m++) {
+        entropies = vtwo_sum(entropies, vset(own_entropy ? peeled_total(s->own + m).entropy : s->entropy[m]), &lost);
+        low += lost;
+    }
+    double aleatoric = vlane(entropies + low, 0) / (double)members;
     for (int i = 0; i < VL; i++)
         epistemic += vlane(divergence, i) / (double)members;
     double commonest = votes ? (double)tally(s->vote, members, &vote_entropy) : 0;

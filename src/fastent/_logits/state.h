@@ -9,7 +9,8 @@ struct state {
     vd top;      /* the largest entry so far, -inf before any */
     vd shift;    /* subtracted from every entry: 0, or the top where that is huge */
     vd exponent; /* K, of the top */
-    vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset) */
+    vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset); without entropy, of its powers of two, */
+    vd excess;   /* and of what the terms have beside these: two sums lose less than one */
     vd ties;     /* how many entries equal the top */
     vd spread;   /* sum of exp((z - shift)/T) (top - z), in the same units */
 };
@@ -36,7 +37,7 @@ struct state_lanes {
 
 INLINE struct state no_entries(void) {
     vd zero = vset(0);
-    return (struct state){vset(-INF), zero, zero, zero, zero, zero};
+    return (struct state){vset(-INF), zero, zero, zero, zero, zero, zero};
 }
 
 INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
@@ -80,8 +81,9 @@ INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd to
     vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
     vm any = vlt(vset(-INF), s->top);
     if (entropy)
-        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all, s->spread) * scale, zero), s->spread);
+        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all + s->excess, s->spread) * scale, zero), s->spread);
     s->rest = vselect(grows, vselect(any, all * scale, s->rest), s->rest); /* a NaN stays */
+    s->excess = vselect(grows, vselect(any, s->excess * scale, s->excess), s->excess);
     s->ties = vselect(grows, zero, s->ties);
 }
 
@@ -109,8 +111,8 @@ INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s,
     vd low, unit_low, unit = units * top_value(job, s, vset(0), &unit_low);
     f.top_sum = unit / units;
     f.top_sum_low = unit_low;
-    vd quotient = s->rest / unit, product = quotient * unit;
-    vd left = (s->rest - product) - vproduct_error(quotient, unit, product);
+    vd lost, rest = vtwo_sum(s->rest, s->excess, &lost), quotient = rest / unit, product = quotient * unit;
+    vd left = (rest - product) - vproduct_error(quotient, unit, product) + lost;
     vd more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
     vd sum = vtwo_sum(quotient, s->ties - vset(1), &low);
     f.rest = sum + (low + more);
