@@ -107,13 +107,14 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
 INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s, int is_double) {
     struct row_sums f;
     const vd nan = vset(NOT_A_NUMBER), units = vset(is_double ? 0x1p900 : 0x1p60);
-    /* the quotient to twice the digits, so that confident rows lose none after the sum */
     vd low, unit_low, unit = units * top_value(job, s, vset(0), &unit_low);
     f.top_sum = unit / units;
     f.top_sum_low = unit_low;
-    vd lost, rest = vtwo_sum(s->rest, s->excess, &lost), quotient = rest / unit, product = quotient * unit;
-    vd left = (rest - product) - vproduct_error(quotient, unit, product) + lost;
-    vd more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
+    vd lost, rest = vtwo_sum(s->rest, s->excess, &lost), quotient = rest / unit, more = vset(0);
+    if (is_double) { /* the quotient to twice the digits, so that confident rows lose none after the sum */
+        vd product = quotient * unit, left = (rest - product) - vproduct_error(quotient, unit, product) + lost;
+        more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
+    }
     vd sum = vtwo_sum(quotient, s->ties - vset(1), &low);
     f.rest = sum + (low + more);
     f.valid = vselect(vle(vset(0), f.rest), vselect(vlt(vabs(s->top), vset(INF)), vset(1), nan), nan);
