@@ -18,9 +18,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 from layouts import LAYOUTS, memory
-from scripts import run
+from scripts import PRELUDE, run
 
-from fastent import logits
+from fastent import _openmp, logits
 
 FLOATS = {np.dtype(t).name: np.dtype(t) for t in ("f8", "f4", "f2", ml_dtypes.bfloat16)}
 
@@ -376,6 +376,29 @@ else:
 def test_ctrl_c(call: str) -> None:
     seconds = float(run(CTRL_C, call, timeout=20, FASTENT_ISA="base"))
     assert seconds < 1.5
+
+
+FORK_AND_LOSS = """
+from fastent import logits
+Y = np.arange(300)
+LOSS = logits.cross_entropy(P, Y, workers=1, return_grad=True)
+def work():
+    got = logits.cross_entropy(P, Y, workers=3, return_grad=True)
+    assert all(a.tobytes() == b.tobytes() for a, b in zip(got, LOSS))
+    assert tasks() >= 3
+work()
+child(work)
+in_thread(lambda: (work(), child(work)))
+work()
+"""
+
+
+@posix
+@pytest.mark.skipif(not _openmp.openmp_version(), reason="built without OpenMP")
+def test_fork() -> None:
+    from test_fork import FORK
+
+    run(PRELUDE + FORK + FORK_AND_LOSS)
 
 
 if __name__ == "__main__":
