@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts")
+ENGINES = ("_rows", "_counts", "_select")
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
@@ -66,9 +66,9 @@ class BuildEngines(build_ext):
 
 
 def engine(name: str) -> Extension:
-    sources = sorted(str(path) for folder in (name, "_simd") for path in (PACKAGE / folder).glob("*.[ch]"))
+    headers = sorted(str(path) for path in PACKAGE.glob("*/*.h"))  # engines share some
     return Extension(
-        f"fastent.{name}.engine", [f"{PACKAGE}/{name}/engine.pyx"], depends=[s for s in sources if "engine.c" not in s]
+        f"fastent.{name}.engine", [f"{PACKAGE}/{name}/engine.pyx"], depends=[f"{PACKAGE}/{name}/kernels.c", *headers]
     )
 
 

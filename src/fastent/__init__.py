@@ -33,6 +33,7 @@ __all__ = [
     "discrete",
     "encode",
     "entropy",
+    "feature_selection",
     "gini_impurity",
     "hellinger_distance",
     "information_content",
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastent import discrete
+    from fastent import discrete, feature_selection
     from fastent._codes import encode
 
 
@@ -59,12 +60,12 @@ def __getattr__(name: str) -> Any:
     """What belongs to labels is imported when it is first asked for: importing fastent stays quick."""
     import importlib
 
-    if name == "discrete":
-        return importlib.import_module("fastent.discrete")
+    if name in ("discrete", "feature_selection"):
+        return importlib.import_module(f"fastent.{name}")
     if name == "encode":
         return importlib.import_module("fastent._codes").encode
     raise AttributeError(f"module 'fastent' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "discrete", "encode"])
+    return sorted([*globals(), "discrete", "encode", "feature_selection"])

@@ -1,0 +1,31 @@
+"""Which columns of a table tell most about a target: greedy selection, and the bins it counts.
+
+Logarithms are natural, and information is in nats.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastent.feature_selection.result import Selection
+    from fastent.feature_selection.selecting import select
+
+_HOMES = {
+    "Selection": "result",
+    "select": "selecting",
+}
+
+__all__ = ["Selection", "select"]
+
+
+def __getattr__(name: str) -> Any:
+    """Everything is imported when it is first asked for, scikit-learn only for its estimator."""
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"fastent.feature_selection.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'fastent.feature_selection' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
