@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts", "_select")
+ENGINES = ("_rows", "_counts", "_select", "_bins")
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]

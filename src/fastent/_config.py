@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _openmp
+from fastent._bins import engine as bins_engine
 from fastent._counts import engine as counts_engine
 from fastent._rows import engine
 from fastent._select import engine as select_engine
@@ -17,7 +18,7 @@ from fastent._threads import decide
 
 def use_isa(name: str) -> None:
     """Compute with the kernels of one instruction set from now on, in all engines."""
-    for each in (engine, counts_engine, select_engine):
+    for each in (engine, counts_engine, select_engine, bins_engine):
         each.use_isa(name)
 
 

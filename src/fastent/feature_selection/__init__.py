@@ -9,15 +9,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from fastent.feature_selection.binning import Discretized, discretize
     from fastent.feature_selection.result import Selection
     from fastent.feature_selection.selecting import select
 
 _HOMES = {
+    "Discretized": "binning",
+    "discretize": "binning",
     "Selection": "result",
     "select": "selecting",
 }
 
-__all__ = ["Selection", "select"]
+__all__ = ["Discretized", "Selection", "discretize", "select"]
 
 
 def __getattr__(name: str) -> Any:
