@@ -3,8 +3,8 @@
 Every score is computed anew at every step from the labels themselves, by the textbook measures of oracle_discrete.
 Criteria are written from the papers: Lewis 1992 (MIM), Battiti 1994 (MIFS), Peng, Long & Ding 2005 and Ding & Peng 2005
 (mRMR), Yang & Moody 1999 (JMI), Fleuret 2004 (CMIM), Bennasar, Hicks & Setchi 2015 (JMIM, NJMIM), Meyer & Bontempi 2006
-(DISR), Lin & Tang 2006 (CIFE), Jakulin 2005 (ICAP), Brown et al. 2012 (the others), Yu & Liu 2003 (FCBF); mdlp from Fayyad
-& Irani 1993. A label of None is missing: a measure sees the samples that have all of its labels.
+(DISR), Lin & Tang 2006 (CIFE), Jakulin 2005 (ICAP), Brown et al. 2012 (the others), Yu & Liu 2003 (FCBF); mdlp from
+Fayyad & Irani 1993. A label of None is missing: a measure sees the samples that have all of its labels.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Oracle:
         return SCORES[criterion](self, x, selected)
 
     def select(self, criterion: str, k: int, forced: Sequence[int] = (), banned: Sequence[int] = ()) -> list[int]:
-        """The columns with the largest score, of equal ones the lowest; scores that differ by less than 1e-40 are equal."""
+        """The columns with the largest score, of equal ones the lowest; scores closer than 1e-40 are equal."""
         selected = list(forced)
         while len(selected) < k:
             best, found = -mp.inf, None

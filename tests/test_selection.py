@@ -15,8 +15,7 @@ from oracle_selection import SCORES, Oracle
 from fastent import _threads
 from fastent._select import engine
 from fastent._select.terms import logarithms, scale_for
-from fastent.feature_selection import Selection, select
-from fastent.feature_selection import _counting
+from fastent.feature_selection import Selection, _counting, select
 from fastent.feature_selection._criteria import NAMES, criteria
 
 LAZY = tuple(name for name, one in criteria(1.0, 1.0).items() if one.limit is not None)
@@ -200,7 +199,9 @@ def test_ways_to_count(criterion: str, with_missing: bool, monkeypatch: pytest.M
 def test_many_levels(threads: None) -> None:
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 3000)
-    X = np.stack([rng.integers(0, 900, 3000), y * 300 + rng.integers(0, 200, 3000), rng.integers(0, 60000, 3000)], axis=1)
+    X = np.stack(
+        [rng.integers(0, 900, 3000), y * 300 + rng.integers(0, 200, 3000), rng.integers(0, 60000, 3000)], axis=1
+    )
     found = select(X, y, 3, "jmi")
     oracle = Oracle(as_lists(X), y.tolist())
     assert found.indices.tolist() == oracle.select("jmi", 3)
@@ -381,7 +382,11 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"beta": np.nan}, ValueError, r"^select: beta must be finite, got nan"),
     ({"continue_from": 3}, TypeError, r"^select: continue_from must be a Selection, got int"),
     ({"workers": 0}, ValueError, r"^select: workers must be at least 1"),
-    ({"y": np.arange(60) + 0.5, "X": np.zeros((60, 1), int), "missing": "omit", "k": 2}, ValueError, r"^select: k must"),
+    (
+        {"y": np.arange(60) + 0.5, "X": np.zeros((60, 1), int), "missing": "omit", "k": 2},
+        ValueError,
+        r"^select: k must",
+    ),
 ]
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from fastent import distributions, show_config
 from fastent._associate import add_command as add_associate
+from fastent._select_command import add_command as add_select
 from fastent._stream import (
     BLOCK,
     Array,
@@ -327,6 +328,7 @@ def parser() -> Parser:
     add.add_argument("-o", "--output", metavar="OUT", help=f"write all values to this file, {' or '.join(WRITERS)}")
     add.set_defaults(run=score)
     add_associate(commands)
+    add_select(commands)
     commands.add_parser("info", help="print version, instruction set, threads and compiler").set_defaults(run=info)
     return parser
 

@@ -87,8 +87,8 @@ cdef class _Scratch:
 def cut(x, edges, missing, codes, int workers):
     """The bins of the entries of x, into codes.
 
-    x: (rows, columns) float32 or float64, any strides; edges: for each column an array of its inner edges, sorted, of the
-    dtype of x; missing: int64, the code of nan in each column; codes: uint8 or uint16 in Fortran order.
+    x: (rows, columns) float32 or float64, any strides; edges: for each column an array of its inner edges, sorted, of
+    the dtype of x; missing: int64, the code of nan in each column; codes: uint8 or uint16 in Fortran order.
     """
     cdef _View x_view = _View(x), codes_view = _View(codes)
     flat = np.concatenate([*edges, np.zeros(1, x.dtype)])

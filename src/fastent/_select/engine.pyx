@@ -149,7 +149,7 @@ cdef class Meeting:
     """What the candidates meet: one column w and the target y, in the forms that the ways of counting take.
 
     targets: planes of w's levels but the first, each with y's levels (or, the first time, of all levels of y alone);
-    counts: (levels of w, levels of y); z: uint16 codes w * levels of y + y; order, ends, y: samples by their level of w.
+    counts: (levels of w, levels of y); z: uint16 codes w * levels of y + y; order, ends, y: samples by level of w.
     """
     cdef object keep
     cdef const uint64_t *targets
@@ -313,8 +313,8 @@ cdef class Candidates:
     # ---- blocks of planes --------------------------------------------------------------------------------------------
 
     def meet_planes(self, Meeting meeting, wanted, which, out):
-        """Statistics `which` of the columns of some blocks, into the rows of out. The first time w is the target itself,
-        and its counts with every column are kept."""
+        """Statistics `which` of the columns of some blocks, into the rows of out. The first time w is the target
+        itself, and its counts with every column are kept."""
         blocks = np.ascontiguousarray(self.blocks[wanted])
         cdef const int64_t[:, ::1] block = blocks
         cdef const int64_t[::1] packed = self.packed, first_plane = self.first, numbers = which

@@ -10,17 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastent.feature_selection.binning import Discretized, discretize
+    from fastent.feature_selection.estimator import InformationSelector
     from fastent.feature_selection.result import Selection
+    from fastent.feature_selection.scorecards import information_value, population_stability_index
     from fastent.feature_selection.selecting import select
 
 _HOMES = {
     "Discretized": "binning",
+    "InformationSelector": "estimator",
     "discretize": "binning",
+    "information_value": "scorecards",
+    "population_stability_index": "scorecards",
     "Selection": "result",
     "select": "selecting",
 }
 
-__all__ = ["Discretized", "Selection", "discretize", "select"]
+__all__ = [
+    "Discretized",
+    "InformationSelector",
+    "Selection",
+    "discretize",
+    "information_value",
+    "population_stability_index",
+    "select",
+]
 
 
 def __getattr__(name: str) -> Any:

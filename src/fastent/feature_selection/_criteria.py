@@ -44,9 +44,9 @@ class Criterion:
         return {"sum": 0.0, "min": math.inf, "max": -math.inf, "last": 0.0}[self.fold]
 
     def folded(self, before: Array, term: Array) -> Array:
-        found: Array = {"sum": np.add, "min": np.minimum, "max": np.maximum, "last": lambda _, b: b}[self.fold](
-            before, term
-        )
+        if self.fold == "last":
+            return term
+        found: Array = {"sum": np.add, "min": np.minimum, "max": np.maximum}[self.fold](before, term)
         return found
 
     def scores(self, relevance: Array, folded: Array, count: int) -> Array:
@@ -97,7 +97,7 @@ def _net(s: Statistics) -> Array:
 def criteria(beta: float, gamma: float) -> dict[str, Criterion]:
     """All criteria by name; beta and gamma are the weights of those that have them."""
     both = ("mi_xw", "mi_xw_given_y")
-    shared = {"needs": ("mi_xw",), "term": _redundancy, "with_y": False, "limit": lambda limits: 0.0}
+    shared: dict[str, Any] = {"needs": ("mi_xw",), "term": _redundancy, "with_y": False, "limit": lambda _: 0.0}
     return {
         "mim": Criterion("I(x; y)", limit=lambda limits: 0.0),
         "mifs": Criterion(

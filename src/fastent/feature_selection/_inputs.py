@@ -105,8 +105,8 @@ def _binned(
     if bins is None:
         which = f"column {names[0]!r}" if names else f"an array of {X.dtype}"
         raise TypeError(
-            f"{function}: X holds floating-point numbers ({which}); pass bins='quantile:16' or the like to cut them into "
-            "bins, or integer codes"
+            f"{function}: X holds floating-point numbers ({which}); pass bins='quantile:16' or the like to "
+            "cut them into bins, or integer codes"
         )
     found = discretized(function, X, bins, y, missing, workers, names)
     bins_of = np.array([max(1, len(edges) - 1) for edges in found.edges], np.int64)
@@ -135,7 +135,8 @@ def _labels(function: str, X: Any, missing: str, workers: int | None, names: lis
         column = int(levels.argmax())
         which = repr(names[column]) if names else column
         raise ValueError(
-            f"{function}: column {which} of X has {levels[column]} levels, more than 65536; cut it into bins, or leave it out"
+            f"{function}: column {which} of X has {levels[column]} levels, more than 65536; "
+            "cut it into bins, or leave it out"
         )
     return Table(codes, levels, used, names)
 
@@ -157,7 +158,8 @@ def read_target(function: str, y: Any, samples: int, missing: str, workers: int 
         raise ValueError(f"{function}: y must have at least two different labels, got {len(present)}")
     if len(present) > 1 << 16 or (kind is not None and getattr(kind, "kind", "") == "f" and len(present) > 256):
         raise ValueError(
-            f"{function}: y has {len(present)} different labels; cut a continuous target into bins with discretize first"
+            f"{function}: y has {len(present)} different labels; "
+            "cut a continuous target into bins with discretize first"
         )
     return Target(np.ascontiguousarray(dense, np.uint16), len(present), kept)
 
@@ -166,10 +168,10 @@ def read_names(function: str, names: Any, table: Table) -> list[Any]:
     columns = table.codes.shape[1]
     if names is None:
         return list(table.names) if table.names is not None else list(range(columns))
-    names = list(names)
-    if len(names) != columns:
-        raise ValueError(f"{function}: names must be one for each of the {columns} columns of X, got {len(names)}")
-    return names
+    given: list[Any] = list(names)
+    if len(given) != columns:
+        raise ValueError(f"{function}: names must be one for each of the {columns} columns of X, got {len(given)}")
+    return given
 
 
 def read_columns(function: str, argument: str, wanted: Any, names: list[Any]) -> list[int]:
@@ -191,9 +193,7 @@ def read_columns(function: str, argument: str, wanted: Any, names: list[Any]) ->
         except TypeError:
             raise TypeError(f"{function}: {argument} must hold names or numbers of columns, got {one!r}") from None
         if not -len(names) <= number < len(names):
-            raise ValueError(
-                f"{function}: {argument} has column {number}, and X has columns 0 to {len(names) - 1}"
-            )
+            raise ValueError(f"{function}: {argument} has column {number}, and X has columns 0 to {len(names) - 1}")
         found.append(number % len(names))
     return list(dict.fromkeys(found))
 

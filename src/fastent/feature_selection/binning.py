@@ -135,7 +135,9 @@ def _matrix(function: str, X: Any) -> tuple[Array, list[Any] | None]:
         return matrix, names
     matrix = np.asarray(X)
     if matrix.dtype.kind not in "biuf" or isinstance(X, np.ma.MaskedArray):
-        raise TypeError(f"{function}: X must hold numbers, got dtype {matrix.dtype}; labels are codes with fastent.encode")
+        raise TypeError(
+            f"{function}: X must hold numbers, got dtype {matrix.dtype}; labels are codes with fastent.encode"
+        )
     if matrix.ndim not in (1, 2):
         raise ValueError(f"{function}: X must have shape (samples,) or (samples, columns), got {matrix.shape}")
     return matrix, None
@@ -155,13 +157,13 @@ def _check_values(function: str, X: Array, missing: str, labels: Sequence[Any]) 
         with np.errstate(invalid="ignore", over="ignore"):
             suspect = np.isnan(X[begin : begin + step].sum(axis=0))
         all_nan &= suspect
-        for c in np.flatnonzero(suspect):
+        for c in np.flatnonzero(suspect).tolist():
             nan = np.isnan(X[begin : begin + step, c])
             all_nan[c] &= bool(nan.all())
             if nan.any() and missing == "raise":
                 raise ValueError(
-                    f"{function}: X is nan in column {labels[c]!r}, row {begin + int(nan.argmax())}; pass missing='level' "
-                    "to make nan a level or missing='omit' to leave it out"
+                    f"{function}: X is nan in column {labels[c]!r}, row {begin + int(nan.argmax())}; pass "
+                    "missing='level' to make nan a level or missing='omit' to leave it out"
                 )
             has_nan[c] |= bool(nan.any())
     if all_nan.any():
@@ -199,7 +201,8 @@ def _given(function: str, bins: Any, columns: int) -> list[Array]:
         constant = len(one) == 2 and one[0] == one[1]
         if not 2 <= len(one) <= MOST_BINS + 1 or not (constant or (one[1:] > one[:-1]).all()):
             raise ValueError(
-                f"{function}: edges must increase, from 2 to {MOST_BINS + 1} of them, got {one.tolist()[:8]} for column {i}"
+                f"{function}: edges must increase, from 2 to {MOST_BINS + 1} of them, got {one.tolist()[:8]} "
+                f"for column {i}"
             )
         found.append(one)
     return found
@@ -209,14 +212,12 @@ def _found(
     function: str, X: Array, rule: str, number: int, y: Array | None, labels: Sequence[Any], threads: int
 ) -> list[Array]:
     """Edges from the values of each column; a few columns at a time are made contiguous and sorted."""
-    rows, columns = X.shape
+    columns = X.shape[1]
     group = 1 if abs(X.strides[0]) == X.itemsize else max(1, min(8, columns // (2 * threads)))
 
     def of_group(begin: int) -> list[Array]:
         block = np.array(X[:, begin : begin + group].T, order="C", copy=True)
-        return [
-            _edges_of(function, block[i], rule, number, y, labels[begin + i]) for i in range(len(block))
-        ]
+        return [_edges_of(function, block[i], rule, number, y, labels[begin + i]) for i in range(len(block))]
 
     begins = range(0, columns, group)
     if threads == 1:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,8 +127,37 @@ def select(
     Selection of 2 of 3 columns by cmim (ended by k)
     step  column     score  relevance  redundancy
        1       b  0.636514   0.636514           0
-       2       a  0.231049   0.462098    0.318257
+       2       a  0.143841   0.462098    0.318257
     """
+    return selected(
+        X, y, k, criterion, bins=bins, beta=beta, gamma=gamma, lazy=lazy, must_include=must_include, exclude=exclude,
+        min_gain=min_gain, max_p_value=max_p_value, continue_from=continue_from, sample_weight=sample_weight,
+        missing=missing, names=names, workers=workers,
+    )  # fmt: skip
+
+
+def selected(
+    X: Any,
+    y: Any,
+    k: int | None,
+    criterion: str,
+    *,
+    bins: Any = None,
+    beta: float = 1.0,
+    gamma: float = 1.0,
+    lazy: bool = False,
+    must_include: Any = None,
+    exclude: Any = None,
+    min_gain: float | None = None,
+    max_p_value: float | None = None,
+    continue_from: Selection | None = None,
+    sample_weight: Any = None,
+    missing: str = "raise",
+    names: Any = None,
+    workers: int | None = None,
+    watch: Callable[[], None] = lambda: None,
+) -> Selection:
+    """The same, and `watch` is called after every step."""
     name = "select"
     rule = _criterion(criterion, beta, gamma, lazy)
     if workers is not None:
@@ -161,7 +190,7 @@ def select(
     if continue_from is not None and not np.array_equal(greedy.mutual_information, continue_from.relevances):
         raise ValueError(f"{name}: continue_from was made from another X, y, or other weights or bins")
     test = None if max_p_value is None else Significance(name, max_p_value, table, target, weights, rule.joint)
-    return _run(greedy, count, forced, min_gain, test, continue_from, table, weights, labels, key, workers)
+    return _run(greedy, count, forced, min_gain, test, continue_from, table, weights, labels, key, workers, watch)
 
 
 def _run(
@@ -176,6 +205,7 @@ def _run(
     labels: list[Any],
     key: tuple[Any, ...],
     workers: int | None,
+    watch: Callable[[], None],
 ) -> Selection:
     scores = [] if earlier is None else earlier.scores.tolist()
     counted = [] if earlier is None else earlier.counted.tolist()
@@ -196,6 +226,7 @@ def _run(
                 p_values.append(p)
             scores.append(step.score)
             counted.append(step.counted)
+            watch()
             if len(scores) == count:
                 greedy.selected.append(step.column)
                 stopped = "k"
@@ -227,9 +258,7 @@ def _criterion(criterion: str, beta: float, gamma: float, lazy: bool) -> Criteri
     rule = known[criterion]
     if lazy and rule.limit is None:
         bounded = ", ".join(name for name, one in known.items() if one.limit is not None)
-        raise ValueError(
-            f"select: lazy=True needs a criterion whose score has a bound ({bounded}), got {criterion!r}"
-        )
+        raise ValueError(f"select: lazy=True needs a criterion whose score has a bound ({bounded}), got {criterion!r}")
     return rule
 
 
@@ -242,7 +271,7 @@ def _read(
     target = read_target(name, y, samples, missing, workers)
     weights = _samples.check_weights(name, sample_weight, samples)
     if weights is not None and not weights.any():
-        raise ValueError(f"{name}: sample_weight must not be 0 for every sample")
+        raise ValueError(f"{name}: sample_weight must not be zero for every sample")
     cut_by = None
     if isinstance(bins, str) and bins == "mdlp":
         cut_by = target.codes if target.kept is None else _spread(target)
@@ -336,5 +365,5 @@ def redundancy_of(table: Table, indices: Array, weights: Array | None, workers: 
         codes = np.where(kept, codes, 0).astype(codes.dtype)
     columns = _samples.Columns(codes, used, kept, False, None)
     found = _samples.pair_statistics("select", columns, None, ("mi",), weights, workers)[0]
-    found = np.nan_to_num(np.tril(found, -1))
-    return found.sum(axis=1) / np.maximum(np.arange(len(indices)), 1)
+    sums: Array = np.nan_to_num(np.tril(found, -1)).sum(axis=1)
+    return sums / np.maximum(np.arange(len(indices)), 1)
