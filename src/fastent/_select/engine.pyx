@@ -55,7 +55,8 @@ cdef extern from "kernels.h" nogil:
                  const select_sums *, select_sums *) noexcept nogil
         void sum_strata(const select_terms *, const char *, int64_t, const uint32_t *, const uint16_t *,
                         const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *, select_sums *) noexcept nogil
-        void statistics(const select_terms *, const select_sums *, double *) noexcept nogil
+        void statistics(const select_terms *, const select_sums *, const int64_t *, int64_t, double *,
+                        int64_t) noexcept nogil
         int64_t term(const select_terms *, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
@@ -205,7 +206,7 @@ cdef class Candidates:
     cdef select_terms terms
     cdef select_planes job
     cdef _View codes_view, columns_view
-    cdef object keep, columnar, planes
+    cdef object keep, columnar, planes, parts
     cdef int64_t n, m, words, all_y_levels
     cdef int workers
     cdef readonly object codes, levels, used, packed, first, blocks, counts, x_counts
@@ -315,7 +316,7 @@ cdef class Candidates:
     def meet_planes(self, Meeting meeting, wanted, which, out):
         """Statistics `which` of the columns of some blocks, into the rows of out. The first time w is the target
         itself, and its counts with every column are kept."""
-        blocks = np.ascontiguousarray(self.blocks[wanted])
+        blocks = self.blocks if wanted is None else np.ascontiguousarray(self.blocks[wanted])
         cdef const int64_t[:, ::1] block = blocks
         cdef const int64_t[::1] packed = self.packed, first_plane = self.first, numbers = which
         cdef double[:, ::1] result = out
@@ -329,31 +330,39 @@ cdef class Candidates:
         part = max(1, int((blocks[:, 3] - blocks[:, 2]).max()) * meeting.target_count * SELECT_LANES)
         step = max(threads, PART_BYTES * threads // (8 * part * chunks))
         step = min(count, step, max(threads, SLICE_WORDS * threads // max(1, part * min(chunk_words, self.words))))
-        parts = np.zeros((step, chunks, part), np.int64)
-        cdef int64_t[:, :, ::1] common = parts
+        if self.parts is None or self.parts.size < step * chunks * part:
+            self.parts = np.empty(step * chunks * part, np.int64)
+        cdef int64_t[::1] common = self.parts
         table_bytes = 8 * int(self.levels[self.packed].max()) * meeting.w_levels * meeting.y_levels
         cdef _Scratch scratch = _Scratch(table_bytes * threads)
         try:
             for first in range(0, count, step):
                 last = min(first + step, count)
-                if first:
-                    parts[:] = 0
                 with nogil:
+                    # one loop does both where rows are not cut: a barrier less
                     for unit in prange(first * chunks, last * chunks, num_threads=threads, schedule="static"):
                         self.overlap(meeting, block[unit // chunks, 2], block[unit // chunks, 3],
-                                     unit % chunks * chunk_words, chunk_words,
-                                     &common[unit // chunks - first, unit % chunks, 0])
-                    for i in prange(first, last, num_threads=threads, schedule="static"):
-                        self.finish(meeting, &common[i - first, 0, 0], chunks, part, &packed[0] + block[i, 0],
-                                    block[i, 1] - block[i, 0], &first_plane[0], block[i, 2] * SELECT_LANES, numbers,
-                                    result, <int64_t *>(scratch.memory + table_bytes * threadid()))
+                                     unit % chunks * chunk_words, chunk_words, &common[(unit - first * chunks) * part],
+                                     part)
+                        if chunks == 1:
+                            self.finish(meeting, &common[(unit - first) * part], 1, part, &packed[0] + block[unit, 0],
+                                        block[unit, 1] - block[unit, 0], &first_plane[0],
+                                        block[unit, 2] * SELECT_LANES, numbers, result,
+                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
+                    if chunks > 1:
+                        for i in prange(first, last, num_threads=threads, schedule="static"):
+                            self.finish(meeting, &common[(i - first) * chunks * part], chunks, part,
+                                        &packed[0] + block[i, 0], block[i, 1] - block[i, 0], &first_plane[0],
+                                        block[i, 2] * SELECT_LANES, numbers, result,
+                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
                 PyErr_CheckSignals()
         finally:
             if threads > 1:
                 _openmp.leave()
 
     cdef void overlap(self, Meeting meeting, int64_t begin, int64_t end, int64_t word, int64_t words,
-                      int64_t *common) noexcept nogil:
+                      int64_t *common, int64_t part) noexcept nogil:
+        memset(common, 0, 8 * part)
         if meeting.target_count and self.words and end > begin:
             self.kernels.overlap(self.job.planes + begin * self.words * SELECT_LANES, end - begin, self.words,
                                  meeting.targets, meeting.target_count, word, min(word + words, self.words), common)
@@ -390,13 +399,10 @@ cdef class Candidates:
 
     cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums, const int64_t[::1] which,
                      double[:, ::1] out) noexcept nogil:
-        cdef double found[SELECT_STATISTICS]
-        cdef int64_t i
         if meeting.first:  # where w is the target
             self.x_sums[column], self.xy_sums[column] = sums.x, sums.xw
-        self.kernels.statistics(&self.terms, sums, found)
-        for i in range(which.shape[0]):
-            out[i, column] = found[which[i]]
+        if which.shape[0]:
+            self.kernels.statistics(&self.terms, sums, &which[0], which.shape[0], &out[0, column], out.shape[1])
 
     # ---- columns one by one ------------------------------------------------------------------------------------------
 

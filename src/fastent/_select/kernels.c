@@ -332,20 +332,26 @@ static void sum_strata(const select_terms *terms, const char *x, int64_t item, c
         strata_of(terms, x, 2, order, y, ends, strata, x_levels, x_used, y_levels, scratch, sums);
 }
 
-static void statistics(const select_terms *terms, const select_sums *s, double *result) {
-    const int64_t found[SELECT_STATISTICS] = {
-        [SELECT_MI_XW] = (s->xw - s->x) - (s->w - s->n),
-        [SELECT_MI_XW_GIVEN_Y] = (s->xwy - s->xy) - (s->wy - s->y),
-        [SELECT_MI_XW_Y] = (s->xwy - s->xw) - (s->y - s->n),
-        [SELECT_MI_XY_GIVEN_W] = (s->xwy - s->xw) - (s->wy - s->w),
-        [SELECT_H_XWY] = s->n - s->xwy,
-    };
+INLINE int64_t information(const select_sums *s, int64_t which) {
+    switch (which) {
+        case SELECT_MI_XW: return (s->xw - s->x) - (s->w - s->n);
+        case SELECT_MI_XW_GIVEN_Y: return (s->xwy - s->xy) - (s->wy - s->y);
+        case SELECT_MI_XW_Y: return (s->xwy - s->xw) - (s->y - s->n);
+        case SELECT_MI_XY_GIVEN_W: return (s->xwy - s->xw) - (s->wy - s->w);
+        default: return s->n - s->xwy;
+    }
+}
+
+static void statistics(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
+                       int64_t stride) {
     /* Each of c ln c is cut off by at most one unit and by what its logarithm lacks: what is not more than that is 0. */
     int64_t logs = (s->samples >> (SELECT_LOG_BITS - terms->scale)) + 1;
     int64_t rounding = 2 * s->cells + 8 + (s->samples < SELECT_SMALL ? 2 : 80) * logs;
     double unit = s->samples > 0 ? terms->unit / (double)s->samples : 0;
-    for (int i = 0; i < SELECT_STATISTICS; i++)
-        result[i] = found[i] > rounding ? (double)found[i] * unit : 0;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t found = information(s, which[i]);
+        result[i * stride] = found > rounding ? (double)found * unit : 0;
+    }
 }
 
 #define JOIN(a, b) a##b

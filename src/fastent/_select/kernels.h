@@ -80,8 +80,9 @@ typedef struct {
     void (*sum_strata)(const select_terms *, const char *x, int64_t item, const uint32_t *order, const uint16_t *y,
                        const int64_t *ends, int64_t strata, int64_t x_levels, int64_t x_used, int64_t y_levels,
                        int64_t *scratch, select_sums *sums);
-    /* All statistics, from the sums. */
-    void (*statistics)(const select_terms *, const select_sums *, double *result);
+    /* Some statistics, from the sums: result[i * stride] is number which[i]. */
+    void (*statistics)(const select_terms *, const select_sums *, const int64_t *which, int64_t count, double *result,
+                       int64_t stride);
     /* c ln c, 2^scale times as large, from its logarithm. */
     int64_t (*term)(const select_terms *, int64_t c);
 } select_table;

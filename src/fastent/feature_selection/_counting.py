@@ -96,7 +96,7 @@ class Counter:
         single = np.flatnonzero(self.block_of < 0)
         forms = self._sample_forms(y, self.levels[single], np.zeros(len(self.y), np.uint16), 1)
         meeting = engine.Meeting(self.candidates, counts, self.y_levels, False, True, self.y_planes, **forms)
-        self.candidates.meet_planes(meeting, np.arange(len(self.candidates.blocks)), numbers, out)
+        self.candidates.meet_planes(meeting, None, numbers, out)
         self.candidates.meet_columns(meeting, single, numbers, out)
         return dict(zip(which, out, strict=True))
 
@@ -143,7 +143,7 @@ class Counter:
             alone[self.candidates.packed] |= wanted[self.block_of[self.candidates.packed]]
             counted = alone.copy()
             blocks, alone = by_planes & wanted, alone & single
-        self.candidates.meet_planes(meeting, np.flatnonzero(blocks), numbers, out)
+        self.candidates.meet_planes(meeting, None if blocks.all() else np.flatnonzero(blocks), numbers, out)
         self.candidates.meet_columns(meeting, np.flatnonzero(alone), numbers, out)
         return counted
 

@@ -97,8 +97,9 @@ class Greedy:
             prepared = self.counter.prepare(self.variables(given), criterion.with_y)
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
         counted = self.counter.meet(self.prepared[depth], criterion.needs, self.out, columns)
-        found = np.flatnonzero(counted & (self.depth == depth))
-        part = slice(None) if len(found) == len(self.folded) else found
+        counted &= self.depth == depth
+        found = np.flatnonzero(counted)
+        part: Any = slice(None) if len(found) == len(self.folded) else found
         assert criterion.term is not None
         term = criterion.term(dict(zip(criterion.needs, self.out[:, part], strict=True)))
         self.folded[part] = criterion.folded(self.folded[part], term)
@@ -111,14 +112,17 @@ class Greedy:
     def _eagerly(self, candidates: Array) -> tuple[int, float, int]:
         counted = 0
         if self.criterion.term is not None:
-            first = int(self.depth[candidates].min())
+            first = int(self.depth.min())
             for depth in range(len(self.selected) - 1 if self.criterion.joint else first, len(self.selected)):
                 if self.criterion.joint:
                     self.depth[:] = depth
                 counted += len(self._meet(depth, None))
-        scores = self._scores(candidates)
+        scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
+        if candidates.size == 1:
+            return int(candidates[0]), float(scores[candidates[0]]), counted
+        scores = np.where(self.allowed, scores, -np.inf)
         best = int(np.argmax(scores))
-        return int(candidates[best]), float(scores[best]), counted
+        return best, float(scores[best]), counted
 
     def _bounds(self, candidates: Array) -> tuple[Array, Array]:
         """The most that candidates can reach, and which of them have met every selected column."""
