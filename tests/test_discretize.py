@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,17 +9,9 @@ import oracle_selection as oracle
 import pytest
 
 from fastent import _threads
-from fastent._bins import engine
 from fastent.feature_selection import discretize
 
 RULES = ("quantile:1", "quantile:4", "quantile:16", "quantile:300", "uniform:10", "uniform:70")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _binning(isa: str) -> Iterator[None]:
-    engine.use_isa(isa)
-    yield
-    engine.use_isa(os.environ.get("FASTENT_ISA") or engine.isas()[-1])
 
 
 @pytest.fixture
@@ -51,6 +41,7 @@ def edges_of(x: np.ndarray, rule: str) -> np.ndarray:
     return found if len(found) > 1 else np.array([found[0], found[0]])
 
 
+@pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("rule", RULES)
 def test_edges_and_codes_are_numpys(rule: str, dtype: Any, threads: None) -> None:
@@ -66,6 +57,7 @@ def test_edges_and_codes_are_numpys(rule: str, dtype: Any, threads: None) -> Non
     assert found.codes.flags.f_contiguous
 
 
+@pytest.mark.usefixtures("isa")
 @pytest.mark.parametrize("edges", [1, 2, 3, 7, 8, 9, 23, 24, 25, 26, 31, 32, 33, 63, 64, 65, 127, 254, 255, 256, 1000])
 def test_any_number_of_edges(edges: int) -> None:
     rng = np.random.default_rng(edges)
@@ -79,6 +71,7 @@ def test_any_number_of_edges(edges: int) -> None:
         assert found.tolist()[:50] == [oracle.code(v, outer.tolist()) for v in values.tolist()[:50]]
 
 
+@pytest.mark.usefixtures("isa")
 def test_layouts_workers_and_dtypes(threads: None) -> None:
     X = numbers(3000, 35, np.float32)
     want = discretize(X, "quantile:16", workers=1)

@@ -80,6 +80,8 @@ cdef enum:
     PART_BYTES = 1 << 20      # counts per worker that exist at a time
     SLICE_WORDS = 1 << 24     # words of planes per worker between looks at Ctrl-C
     SLICE_SAMPLES = 1 << 25   # samples times columns per worker between looks at Ctrl-C
+    SERIAL_CYCLES = 1 << 18   # of work, below which waking threads costs more than it gives
+    COLUMN_CYCLES = 64        # from the counts of a column to its statistics
 
 cdef const select_table *tables[MAX_TABLES]
 cdef int table_count = select_tables(tables)
@@ -134,9 +136,9 @@ cdef class _Scratch:
         PyMem_RawFree(self.memory)
 
 
-cdef int region(int workers) except -1:
+cdef int region(int workers, int64_t cycles) except -1:
     """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and _openmp.enter() else 1
+    return workers if workers > 1 and cycles > SERIAL_CYCLES and _openmp.enter() else 1
 
 
 def aligned_zeros(int64_t words):
@@ -276,7 +278,7 @@ cdef class Candidates:
 
     cdef int run_pack(self, int64_t count) except -1:
         cdef int64_t groups = ceil_div(count, SELECT_GROUP), chunk_rows, chunks, units, unit, first, last, step
-        cdef int threads = region(self.workers)
+        cdef int threads = region(self.workers, self.n * count // 4)
         cdef _Scratch scratch = _Scratch(SELECT_SCRATCH * threads)
         chunks = 1 if groups >= 4 * threads else ceil_div(4 * threads, groups)
         chunk_rows = max(SELECT_BLOCK, ceil_div(ceil_div(self.n, chunks), SELECT_BLOCK) * SELECT_BLOCK)
@@ -323,7 +325,9 @@ cdef class Candidates:
         cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, table_bytes
         if not count:
             return
-        cdef int threads = region(self.workers)
+        cdef int64_t groups = (blocks[:, 3] - blocks[:, 2]).sum()
+        cdef int threads = region(self.workers, groups * self.words * meeting.target_count
+                                  + count * SELECT_LANES * COLUMN_CYCLES)
         chunks = 1 if count >= 2 * threads else ceil_div(2 * threads, count)
         chunk_words = max(SELECT_WORDS, ceil_div(ceil_div(self.words, chunks), SELECT_WORDS) * SELECT_WORDS)
         chunks = max(1, ceil_div(self.words, chunk_words))
@@ -421,7 +425,7 @@ cdef class Candidates:
         cdef int64_t size = 8 * max(min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS),
                                     levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
         size += 16 * SELECT_PRIVATE
-        cdef int threads = region(self.workers)
+        cdef int threads = region(self.workers, 2 * self.n * count)
         cdef _Scratch scratch = _Scratch(size * threads)
         step = max(threads, SLICE_SAMPLES * threads // max(1, self.n))
         try:

@@ -89,22 +89,27 @@ class Greedy:
             self.selected.append(column)
             self.allowed[column] = False
 
-    def _meet(self, depth: int, columns: Array | None) -> Array:
-        """Fold in the term of the selected column number `depth`, for all columns or for some and their neighbours."""
+    def _meet(self, depth: int, columns: Array | None) -> int:
+        """Fold in the term of the selected column number `depth`, for all columns or for some and their neighbours;
+        returns how many have it now."""
         criterion = self.criterion
         if depth not in self.prepared:
             given = self.selected[: depth + 1] if criterion.joint else self.selected[depth : depth + 1]
             prepared = self.counter.prepare(self.variables(given), criterion.with_y)
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
         counted = self.counter.meet(self.prepared[depth], criterion.needs, self.out, columns)
+        assert criterion.term is not None
+        if columns is None and self.depth.min() == self.depth.max():
+            term = criterion.term(dict(zip(criterion.needs, self.out, strict=True)))
+            criterion.folded(self.folded, term, self.folded)
+            self.depth += 1
+            return len(self.folded)
         counted &= self.depth == depth
         found = np.flatnonzero(counted)
-        part: Any = slice(None) if len(found) == len(self.folded) else found
-        assert criterion.term is not None
-        term = criterion.term(dict(zip(criterion.needs, self.out[:, part], strict=True)))
-        self.folded[part] = criterion.folded(self.folded[part], term)
-        self.depth[part] += 1
-        return found
+        term = criterion.term(dict(zip(criterion.needs, self.out[:, found], strict=True)))
+        self.folded[found] = criterion.folded(self.folded[found], term)
+        self.depth[found] += 1
+        return len(found)
 
     def _scores(self, columns: Array) -> Array:
         return self.criterion.scores(self.relevance[columns], self.folded[columns], len(self.selected))
@@ -116,7 +121,7 @@ class Greedy:
             for depth in range(len(self.selected) - 1 if self.criterion.joint else first, len(self.selected)):
                 if self.criterion.joint:
                     self.depth[:] = depth
-                counted += len(self._meet(depth, None))
+                counted += self._meet(depth, None)
         scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
         if candidates.size == 1:
             return int(candidates[0]), float(scores[candidates[0]]), counted
@@ -152,4 +157,4 @@ class Greedy:
             most *= 2
             columns = candidates[stale]
             for depth in np.unique(self.depth[columns]):
-                counted += len(self._meet(int(depth), columns[self.depth[columns] == depth]))
+                counted += self._meet(int(depth), columns[self.depth[columns] == depth])
