@@ -18,6 +18,7 @@ MODULES = [
 PUBLIC = [
     *(f"fastent.{name}" for name in fastent.__all__ if callable(getattr(fastent, name))),
     *(f"fastent.discrete.{name}" for name in fastent.discrete.__all__ if name.islower()),
+    *(f"fastent.feature_selection.{name}" for name in fastent.feature_selection.__all__),
 ]
 
 

@@ -51,8 +51,10 @@ cdef extern from "kernels.h" nogil:
         void first(const int64_t *, int64_t, int64_t, int64_t, const int64_t *, int64_t *, int64_t *) noexcept nogil
         void fill(const int64_t *, int64_t, int64_t, int64_t, int64_t, const int64_t *, const int64_t *,
                   int64_t *) noexcept nogil
-        void sum(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t,
-                 const select_sums *, select_sums *) noexcept nogil
+        void sum(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, int64_t,
+                 select_sums *) noexcept nogil
+        void tell(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, const select_sums *, int64_t,
+                  int64_t, const int64_t *, int64_t, double *, int64_t) noexcept nogil
         void sum_strata(const select_terms *, const char *, int64_t, const uint32_t *, const uint16_t *,
                         const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *, select_sums *) noexcept nogil
         void statistics(const select_terms *, const select_sums *, const int64_t *, int64_t, double *,
@@ -393,13 +395,16 @@ cdef class Candidates:
 
     cdef void conclude(self, Meeting meeting, int64_t column, const int64_t *table, const int64_t[::1] which,
                        double[:, ::1] out) noexcept nogil:
-        cdef select_sums sums, known = meeting.known
-        cdef bint complete = meeting.complete and self.use[column] == self.level[column] and not meeting.first
-        known.x = self.x_sums[column]
-        known.xy = self.xy_sums[column] if meeting.with_y else known.x
-        self.kernels.sum(&self.terms, table, self.level[column], meeting.w_levels, meeting.y_levels, self.use[column],
-                         meeting.w_used, &known if complete else NULL, &sums)
-        self.report(meeting, column, &sums, which, out)
+        cdef select_sums sums
+        if meeting.first or not meeting.complete or self.use[column] != self.level[column]:
+            self.kernels.sum(&self.terms, table, meeting.w_levels, meeting.y_levels, self.use[column], meeting.w_used,
+                             &sums)
+            self.report(meeting, column, &sums, which, out)
+        elif which.shape[0]:
+            self.kernels.tell(&self.terms, table, self.level[column], meeting.w_levels, meeting.y_levels,
+                              &meeting.known, self.x_sums[column],
+                              self.xy_sums[column] if meeting.with_y else self.x_sums[column], &which[0],
+                              which.shape[0], &out[0, column], out.shape[1])
 
     cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums, const int64_t[::1] which,
                      double[:, ::1] out) noexcept nogil:

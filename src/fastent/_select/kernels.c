@@ -198,8 +198,8 @@ static void first(const int64_t *common, int64_t plane, int64_t x_levels, int64_
         x_counts[0] += table[y];
 }
 
-static void fill(const int64_t *common, int64_t plane, int64_t x_levels, int64_t w_levels, int64_t y_levels,
-                 const int64_t *x_counts, const int64_t *w_counts, int64_t *table) {
+INLINE void fill_levels(const int64_t *common, int64_t plane, int64_t x_levels, int64_t w_levels, int64_t y_levels,
+                        const int64_t *x_counts, const int64_t *w_counts, int64_t *table) {
     const int64_t z_levels = w_levels * y_levels, targets = z_levels - y_levels;
     memcpy(table, w_counts, (size_t)z_levels * sizeof(*table));
     for (int64_t x = 1; x < x_levels; x++) {
@@ -219,59 +219,73 @@ static void fill(const int64_t *common, int64_t plane, int64_t x_levels, int64_t
     }
 }
 
+static void fill(const int64_t *common, int64_t plane, int64_t x_levels, int64_t w_levels, int64_t y_levels,
+                 const int64_t *x_counts, const int64_t *w_counts, int64_t *table) {
+    if (x_levels == 2 && w_levels == 2 && y_levels == 1) /* unrolled: there are often very many of these */
+        fill_levels(common, plane, 2, 2, 1, x_counts, w_counts, table);
+    else if (x_levels == 2 && w_levels == 2 && y_levels == 2)
+        fill_levels(common, plane, 2, 2, 2, x_counts, w_counts, table);
+    else
+        fill_levels(common, plane, x_levels, w_levels, y_levels, x_counts, w_counts, table);
+}
+
 /* ---- what tables say ---- */
 
-static void sum(const select_terms *terms, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
-                int64_t x_used, int64_t w_used, const select_sums *known, select_sums *sums) {
-    select_sums s = {0};
-    (void)x_levels;
-    if (known != NULL)
-        s = *known;
-    s.xwy = s.xw = s.cells = 0;
+/* The sums xwy and xw of a table, and its positive cells. */
+INLINE void sum_cells(const select_terms *terms, const int64_t *table, int64_t w_levels, int64_t y_levels, int64_t x_used,
+                      int64_t w_used, select_sums *sums) {
+    int64_t xwy = 0, xw = 0, cells = 0;
     for (int64_t x = 0; x < x_used; x++)
         for (int64_t w = 0; w < w_used; w++) {
             const int64_t *cell = table + (x * w_levels + w) * y_levels;
             int64_t both = 0;
             for (int64_t y = 0; y < y_levels; y++) {
                 both += cell[y];
-                s.cells += cell[y] > 0;
-                s.xwy += term_of(terms, cell[y]);
+                cells += cell[y] > 0;
+                xwy += term_of(terms, cell[y]);
             }
-            s.xw += term_of(terms, both);
+            xw += term_of(terms, both);
         }
-    if (known == NULL) {
-        for (int64_t x = 0; x < x_used; x++) {
-            int64_t of_x = 0;
-            for (int64_t y = 0; y < y_levels; y++) {
-                int64_t both = 0;
-                for (int64_t w = 0; w < w_used; w++)
-                    both += table[(x * w_levels + w) * y_levels + y];
-                s.xy += term_of(terms, both);
-                of_x += both;
-            }
-            s.x += term_of(terms, of_x);
-            s.samples += of_x;
-        }
-        for (int64_t w = 0; w < w_used; w++) {
-            int64_t of_w = 0;
-            for (int64_t y = 0; y < y_levels; y++) {
-                int64_t both = 0;
-                for (int64_t x = 0; x < x_used; x++)
-                    both += table[(x * w_levels + w) * y_levels + y];
-                s.wy += term_of(terms, both);
-                of_w += both;
-            }
-            s.w += term_of(terms, of_w);
-        }
+    sums->xwy = xwy;
+    sums->xw = xw;
+    sums->cells = cells;
+}
+
+static void sum(const select_terms *terms, const int64_t *table, int64_t w_levels, int64_t y_levels, int64_t x_used,
+                int64_t w_used, select_sums *sums) {
+    select_sums s = {0};
+    sum_cells(terms, table, w_levels, y_levels, x_used, w_used, &s);
+    for (int64_t x = 0; x < x_used; x++) {
+        int64_t of_x = 0;
         for (int64_t y = 0; y < y_levels; y++) {
-            int64_t of_y = 0;
-            for (int64_t x = 0; x < x_used; x++)
-                for (int64_t w = 0; w < w_used; w++)
-                    of_y += table[(x * w_levels + w) * y_levels + y];
-            s.y += term_of(terms, of_y);
+            int64_t both = 0;
+            for (int64_t w = 0; w < w_used; w++)
+                both += table[(x * w_levels + w) * y_levels + y];
+            s.xy += term_of(terms, both);
+            of_x += both;
         }
-        s.n = term_of(terms, s.samples);
+        s.x += term_of(terms, of_x);
+        s.samples += of_x;
     }
+    for (int64_t w = 0; w < w_used; w++) {
+        int64_t of_w = 0;
+        for (int64_t y = 0; y < y_levels; y++) {
+            int64_t both = 0;
+            for (int64_t x = 0; x < x_used; x++)
+                both += table[(x * w_levels + w) * y_levels + y];
+            s.wy += term_of(terms, both);
+            of_w += both;
+        }
+        s.w += term_of(terms, of_w);
+    }
+    for (int64_t y = 0; y < y_levels; y++) {
+        int64_t of_y = 0;
+        for (int64_t x = 0; x < x_used; x++)
+            for (int64_t w = 0; w < w_used; w++)
+                of_y += table[(x * w_levels + w) * y_levels + y];
+        s.y += term_of(terms, of_y);
+    }
+    s.n = term_of(terms, s.samples);
     *sums = s;
 }
 
@@ -342,8 +356,8 @@ INLINE int64_t information(const select_sums *s, int64_t which) {
     }
 }
 
-static void statistics(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
-                       int64_t stride) {
+INLINE void report(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
+                   int64_t stride) {
     /* Each of c ln c is cut off by at most one unit and by what its logarithm lacks: what is not more than that is 0. */
     int64_t logs = (s->samples >> (SELECT_LOG_BITS - terms->scale)) + 1;
     int64_t rounding = 2 * s->cells + 8 + (s->samples < SELECT_SMALL ? 2 : 80) * logs;
@@ -352,6 +366,25 @@ static void statistics(const select_terms *terms, const select_sums *s, const in
         int64_t found = information(s, which[i]);
         result[i * stride] = found > rounding ? (double)found * unit : 0;
     }
+}
+
+static void statistics(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
+                       int64_t stride) {
+    report(terms, s, which, count, result, stride);
+}
+
+static void tell(const select_terms *terms, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
+                 const select_sums *known, int64_t x_sum, int64_t xy_sum, const int64_t *which, int64_t count, double *result,
+                 int64_t stride) {
+    select_sums s = {.x = x_sum, .xy = xy_sum, .wy = known->wy, .w = known->w, .y = known->y, .n = known->n,
+                     .samples = known->samples};
+    if (x_levels == 2 && w_levels == 2 && y_levels == 1)
+        sum_cells(terms, table, 2, 1, 2, 2, &s);
+    else if (x_levels == 2 && w_levels == 2 && y_levels == 2)
+        sum_cells(terms, table, 2, 2, 2, 2, &s);
+    else
+        sum_cells(terms, table, w_levels, y_levels, x_levels, w_levels, &s);
+    report(terms, &s, which, count, result, stride);
 }
 
 #define JOIN(a, b) a##b
@@ -369,5 +402,6 @@ const select_table TABLE_NAME(VARIANT) = {
     .sum = sum,
     .sum_strata = sum_strata,
     .statistics = statistics,
+    .tell = tell,
     .term = term,
 };

@@ -71,10 +71,13 @@ typedef struct {
      * the tables (x, y) and (w, y). */
     void (*fill)(const int64_t *common, int64_t plane, int64_t x_levels, int64_t w_levels, int64_t y_levels,
                  const int64_t *x_counts, const int64_t *w_counts, int64_t *table);
-    /* The sums of a table (x, w, y), of which levels from x_used and w_used on are left out. With `known`, its sums xy,
-     * wy, x, w, y, n and samples are those of the table and only the others are made. */
-    void (*sum)(const select_terms *, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
-                int64_t x_used, int64_t w_used, const select_sums *known, select_sums *sums);
+    /* The sums of a table (x, w, y), of which levels from x_used and w_used on are left out. */
+    void (*sum)(const select_terms *, const int64_t *table, int64_t w_levels, int64_t y_levels, int64_t x_used,
+                int64_t w_used, select_sums *sums);
+    /* The statistics of a table none of whose levels are left out, and whose sums but xwy and xw are known. */
+    void (*tell)(const select_terms *, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
+                 const select_sums *known, int64_t x_sum, int64_t xy_sum, const int64_t *which, int64_t count, double *result,
+                 int64_t stride);
     /* The same from samples ordered by w: stratum s ends before ends[s]. scratch: x_levels (2 y_levels + 2) + 2 y_levels
      * numbers of zero, which are left so. */
     void (*sum_strata)(const select_terms *, const char *x, int64_t item, const uint32_t *order, const uint16_t *y,
