@@ -20,7 +20,14 @@ MOST_BINS = 65_535
 
 
 class Discretized(NamedTuple):
-    """What `discretize` returns; for 1-D X one array of edges and one code."""
+    """What `discretize` returns; for 1-D X one array of edges and one code.
+
+    Examples
+    --------
+    >>> from fastent.feature_selection import discretize
+    >>> discretize([1.0, 2.0, 8.0], "uniform:2").edges
+    array([1. , 4.5, 8. ])
+    """
 
     codes: Array  # uint8 or uint16, in the shape of X, in Fortran order
     edges: Any  # of each column, from the lowest to the highest: bin b goes from edges[b] to edges[b + 1]
