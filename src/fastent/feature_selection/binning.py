@@ -17,6 +17,7 @@ from fastent.feature_selection._mdlp import cuts
 Array = np.ndarray[Any, Any]
 
 MOST_BINS = 65_535
+GATHER_ROWS = 2048
 
 
 class Discretized(NamedTuple):
@@ -223,7 +224,10 @@ def _found(
     group = 1 if abs(X.strides[0]) == X.itemsize else max(1, min(8, columns // (2 * threads)))
 
     def of_group(begin: int) -> list[Array]:
-        block = np.array(X[:, begin : begin + group].T, order="C", copy=True)
+        part = X[:, begin : begin + group].T
+        block = np.empty(part.shape, X.dtype.newbyteorder("="))
+        for start in range(0, len(X), GATHER_ROWS):  # few enough for the cache: their lines are read once
+            block[:, start : start + GATHER_ROWS] = part[:, start : start + GATHER_ROWS]
         return [_edges_of(function, block[i], rule, number, y, labels[begin + i]) for i in range(len(block))]
 
     begins = range(0, columns, group)
