@@ -2,7 +2,8 @@
 
     python benchmarks/continuous.py [--quick] [--json FILE]
 
-Contestants take turns in one process, each warmed up; times are minima over the turns. torch takes part where it is installed.
+Contestants take turns in one process, each warmed up; times are minima over the turns. torch takes part where it is
+installed.
 """
 
 from __future__ import annotations
