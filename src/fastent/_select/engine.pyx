@@ -230,7 +230,7 @@ cdef class Candidates:
         self.codes, self.levels, self.used, self.workers = codes, levels, used, workers
         self.n, self.m = codes.shape
         self.words, self.all_y_levels = ceil_div(self.n, 64), y_levels
-        self.terms.logs, self.terms.scale, self.terms.unit = &log[0], scale, 2.0 ** -scale
+        self.terms.logs, self.terms.scale, self.terms.unit = &log[0], scale, 1.0 / (<int64_t>1 << scale)
         small = np.zeros(min(self.n + 1, SELECT_SMALL), np.int64)
         cdef int64_t[::1] products = small
         for c in range(small.shape[0]):
