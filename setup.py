@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts", "_logits")
+ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors")
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
@@ -65,14 +65,23 @@ class BuildEngines(build_ext):
         super().build_extensions()
 
 
-def engine(name: str) -> Extension:
-    sources = sorted(str(path) for folder in (name, "_simd") for path in (PACKAGE / folder).glob("*.[ch]"))
-    return Extension(
-        f"fastent.{name}.engine", [f"{PACKAGE}/{name}/engine.pyx"], depends=[s for s in sources if "engine.c" not in s]
-    )
+def engine(name: str) -> list[Extension]:
+    """The modules of a room. The one called engine holds the kernels; the others reach them through it."""
+    modules = sorted((PACKAGE / name).glob("*.pyx"))
+    generated = {path.with_suffix(".c") for path in modules}
+    sources = {path for folder in (name, "_simd") for path in (PACKAGE / folder).glob("*.[ch]")} - generated
+    headers = [str(path) for path in sorted(sources | set((PACKAGE / name).glob("*.pxd")))]
+    return [
+        Extension(
+            f"fastent.{name}.{path.stem}",
+            [str(path)],
+            depends=[h for h in headers if path.stem == "engine" or not h.endswith("kernels.c")],
+        )
+        for path in modules
+    ]
 
 
 plain = [Extension(f"fastent.{name}", [f"{PACKAGE}/{name}.pyx"]) for name in ("_openmp", "_chance")]
-extensions = [*plain, *(engine(name) for name in ENGINES)]
+extensions = [*plain, *(module for name in ENGINES for module in engine(name))]
 directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "freethreading_compatible": True}
 setup(ext_modules=cythonize(extensions, compiler_directives=directives), cmdclass={"build_ext": BuildEngines})

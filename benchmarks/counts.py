@@ -8,34 +8,21 @@ the table from the JSON.
 
 from __future__ import annotations
 
-import argparse
-import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+from works import Work, command_line
 
 from fastent import discrete, encode
 
-
-class Work(NamedTuple):
-    """Something to compute, what a time is divided by, and who computes it; fastent first."""
-
-    title: str
-    units: float
-    unit: str
-    contestants: dict[str, Callable[[], Any]]
-    limits: Mapping[str, float] = MappingProxyType({})  # how many times as long as fastent a contestant should take
-    limit: float | None = None  # of fastent itself, in nanoseconds per unit
+Array = np.ndarray[Any, Any]
 
 
 def works(scale: float) -> Iterator[Work]:
-    import pandas as pd
     from sklearn.feature_selection import mutual_info_classif
     from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score
+    from sklearn.tree import DecisionTreeClassifier
 
     rng = np.random.default_rng(0)
     n = int(1_000_000 * scale)
@@ -67,6 +54,7 @@ def works(scale: float) -> Iterator[Work]:
             },
             {"scikit-learn (10 columns)": 500},
             0.15,
+            {"scikit-learn (10 columns)": 10},
         )  # fmt: skip
     X = np.asfortranarray(levels)
     yield Work(
@@ -79,6 +67,19 @@ def works(scale: float) -> Iterator[Work]:
         f"all pairs of 200 binary columns, {n} samples", n * 19900, "ns per sample and pair",
         {"fastent": lambda: discrete.mutual_information_matrix(binary)}, limit=0.001,
     )  # fmt: skip
+    numbers = rng.normal(size=(n // 10, 10))
+    classes = np.digitize(numbers[:, 3] + rng.normal(size=len(numbers)), [-0.5, 0.5]).astype(np.uint8)
+    yield Work(
+        f"best split of 10 columns, {len(numbers)} samples, 3 classes", numbers.size, "ns per sample and column",
+        {
+            "fastent": lambda: discrete.best_split(numbers, classes),
+            "scikit-learn, a tree of one split": lambda: DecisionTreeClassifier(criterion="entropy", max_depth=1).fit(
+                numbers, classes
+            ),
+            "NumPy, sorted columns": lambda: [sorted_split(column, classes) for column in numbers.T],
+        },
+        {"scikit-learn, a tree of one split": 1, "NumPy, sorted columns": 1},
+    )  # fmt: skip
     a, b = rng.integers(0, 100, (2, 10_000))
     yield Work(
         "adjusted MI of 10000 labels, 100 levels", 1, "ms",
@@ -88,52 +89,52 @@ def works(scale: float) -> Iterator[Work]:
         },
         {"scikit-learn": 20},
     )  # fmt: skip
-    words = np.array([f"level {i}" for i in range(50)])[rng.integers(0, 50, n)]
-    for title, labels in (("strings of NumPy", words), ("a pandas Categorical", pd.Series(words, dtype="category"))):
-        yield Work(
-            f"encode {title}, {n} labels", n, "ns per label",
-            {"fastent": lambda s=labels: encode(s), "pandas.factorize": lambda s=labels: pd.factorize(s)},
-            {"pandas.factorize": 1},
-        )  # fmt: skip
+    yield from encodings(rng, n)
 
 
-def measure(work: Work, turns: int) -> dict[str, Any]:
-    seconds: dict[str, float] = {}
-    for turn in range(turns + 1):
-        for name, call in work.contestants.items():
-            if turn > 2 and seconds[name] > 1:
-                continue
-            start = time.perf_counter()
-            call()
-            taken = time.perf_counter() - start
-            if turn:
-                seconds[name] = min(taken, seconds.get(name, taken))
-    scale = {"scikit-learn (10 columns)": 10.0}
-    return {
-        "title": work.title,
-        "unit": work.unit,
-        "times": {
-            name: found / work.units * scale.get(name, 1.0) * (1e3 if work.unit == "ms" else 1e9)
-            for name, found in seconds.items()
-        },
-        "limits": dict(work.limits),
-        "limit": work.limit,
-    }
+def encodings(rng: np.random.Generator, n: int) -> Iterator[Work]:
+    """Labels of few and of many levels, against pandas, which sorts them, too."""
+    import pandas as pd
+
+    for levels in (50, 100_000):
+        pick = rng.integers(0, levels, n)
+        words = np.array([f"level {i}" for i in rng.permutation(levels)])
+        numbers = rng.integers(-(2**62), 2**62, levels)
+        labels = {
+            "int64": numbers[pick],
+            "float64": (numbers / 7)[pick],
+            "strings of NumPy": words[pick],
+            "bytes of NumPy": words.astype("S")[pick],
+            "StringDType": words[pick].astype(np.dtypes.StringDType()),  # type: ignore[attr-defined]
+            "objects that recur": words.astype(object)[pick],
+            "objects, each a copy": words[pick].astype(object),
+            "a pandas Categorical": pd.Series(words[pick], dtype="category"),
+        }
+        for title, column in labels.items():
+            yield Work(
+                f"encode {title}, {levels} levels, {n} labels", n, "ns per label",
+                {
+                    "fastent": lambda s=column: encode(s),
+                    "pandas.factorize, sorted": lambda s=column: pd.factorize(s, sort=True),
+                },
+                {"pandas.factorize, sorted": 1},
+            )  # fmt: skip
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the samples")
-    parser.add_argument("--json", type=Path, help="where to write the times")
-    options = parser.parse_args(arguments)
-    found = []
-    for work in works(0.05 if options.quick else 1.0):
-        found.append(measure(work, 3 if options.quick else 15))
-        print(found[-1]["title"], {name: f"{value:.3g}" for name, value in found[-1]["times"].items()}, flush=True)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+def sorted_split(values: Array, classes: Array) -> tuple[float, float]:
+    """The threshold of most information gain, as one writes it in NumPy."""
+    order = np.argsort(values)
+    values, below = values[order], np.cumsum(np.eye(classes.max() + 1)[classes[order]], axis=0)
+
+    def left_over(counts: Array) -> Array:
+        p = counts / counts.sum(axis=1, keepdims=True)
+        return -(counts * np.log(p, out=np.zeros_like(p), where=p > 0)).sum(axis=1) / len(values)  # type: ignore[no-any-return]
+
+    rest = left_over(below[:-1]) + left_over(below[-1] - below[:-1])
+    rest[values[1:] == values[:-1]] = np.inf
+    best = int(np.argmin(rest))
+    return (values[best] + values[best + 1]) / 2, float(left_over(below[-1:])[0] - rest[best])
 
 
 if __name__ == "__main__":
-    main()
+    command_line(works, __doc__)

@@ -265,6 +265,9 @@ PARTS = {
 """The scripts beside this one that make a JSON of works (works.py), and their headings."""
 
 
+YARDSTICK_NAMES = ("bare read", "fastent", "np.bincount of the combined code")
+
+
 def part_line(work: dict[str, Any], aims: bool) -> list[str]:
     """One work: fastent, each peer, and what was aimed at."""
     ours, unit = work["times"]["fastent"], work["unit"]
@@ -280,9 +283,6 @@ def part_line(work: dict[str, Any], aims: bool) -> list[str]:
             found.append((f"{work['limit']:g} {unit.split()[0]}", ours <= work["limit"]))
         cells.append("; ".join(f"{what}: {'yes' if kept else '**no**'}" for what, kept in found) or NONE)
     return cells
-
-
-YARDSTICK_NAMES = ("bare read", "fastent", "np.bincount of the combined code")
 
 
 def part_tables(parts: Parts, aims: bool) -> str:

@@ -16,7 +16,9 @@ from mpmath import MPContext
 from fastent.compat import sklearn as ours
 
 pytest.importorskip("sklearn", minversion="1.9")
-metrics, cluster = (pytest.importorskip(f"sklearn.{name}") for name in ("metrics", "metrics.cluster"))
+metrics, cluster, selection = (
+    pytest.importorskip(f"sklearn.{name}") for name in ("metrics", "metrics.cluster", "feature_selection")
+)
 pd, pl, sp = (pytest.importorskip(name) for name in ("pandas", "polars", "scipy.sparse"))
 mp = MPContext()  # a context of our own: the precision of mpmath.mp is shared with other tests
 mp.dps = 40
@@ -33,7 +35,7 @@ SCORES |= dict.fromkeys(("homogeneity_completeness_v_measure", "v_measure_score"
 
 
 def theirs(name):
-    return getattr(cluster, name, None) or getattr(metrics, name)
+    return next(getattr(module, name) for module in (cluster, metrics, selection) if hasattr(module, name))
 
 
 def outcome(function, args, kwargs):
@@ -80,9 +82,11 @@ def test_signature(name):
 def test_needs_neither_scikit_learn_nor_scipy():
     code = """
 import sys
+import numpy as np
 from fastent.compat.sklearn import *
 mutual_info_score(["a", "b"], [1.0, 2.0]), adjusted_mutual_info_score([1, 1, 2], [1, 2, 2])
 mutual_info_score(None, None, contingency=[[1, 2], [3, 4]]), contingency_matrix([1, 2], [1, 2])
+mutual_info_classif([[0.5], [1.5], [2.5]], ["a", "b", "a"]), mutual_info_regression(np.eye(5), np.arange(5.0))
 log_loss(["a", "b"], [0.1, 0.2]), log_loss([0, 1], [[0.1, 0.9], [0.2, 0.8]], sample_weight=[1, 2])
 assert not {"sklearn", "scipy", "pandas"} & set(sys.modules)
 """

@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import inspect
 import json
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from oracle import ROWS
-from scripts import run
+from scripts import CLEAN, run
 
 import fastent
 from fastent._rows import engine
@@ -49,7 +51,7 @@ def test_public_names() -> None:
         value = getattr(fastent, name)
         assert inspect.ismodule(value) or ">>> " in value.__doc__, name
     public = {name for name, value in vars(fastent).items() if callable(value) and not name.startswith("_")}
-    assert public - {"Any"} | {"discrete", "encode"} == set(fastent.__all__) <= set(dir(fastent))
+    assert public - {"Any"} | {*fastent._LATER, "encode"} == set(fastent.__all__) <= set(dir(fastent))
     assert list(fastent.__all__) == sorted(fastent.__all__)
 
 
@@ -84,6 +86,20 @@ else:
     assert f"FASTENT_ISA={name}" in message
     assert ", ".join(engine.isas()) in message
     assert len(message.splitlines()) == 1
+
+
+def test_fastent_isa_unknown_to_the_command(tmp_path: Path) -> None:
+    """One line and exit code 2, like everything else that is wrong with a command."""
+    script = tmp_path / "fastent"
+    script.write_text("from fastent.cli import main\nmain()\n")
+    other = tmp_path / "other.py"
+    other.write_text("import fastent\n")
+    environment = CLEAN | {"FASTENT_ISA": "v5"}
+    for command, code in ((["-m", "fastent", "info"], 2), ([str(script), "info"], 2), ([str(other), "fastent"], 1)):
+        done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, timeout=60)
+        assert done.returncode == code and done.stdout == "", command
+        assert "FASTENT_ISA=v5 is not available here; these are: base" in done.stderr
+        assert (len(done.stderr.splitlines()) == 1) == (code == 2), done.stderr
 
 
 @pytest.mark.thread_unsafe(reason="the instruction set belongs to the process")

@@ -15,7 +15,8 @@ from oracle_discrete import count, ranks, table_of
 
 from fastent import _samples, _threads
 from fastent._counts import engine
-from fastent.discrete import contingency, counts, mutual_information
+from fastent._counts.labels import table_of_integers
+from fastent.discrete import add_tables, contingency, counts, mutual_information, mutual_information_matrix
 
 METHODS = tuple(engine.METHODS)
 ROWS = (0, 1, 63, 64, 65, 2047, 2048, 2049, 5000)  # around a word of 64 samples and a block of 2048
@@ -94,6 +95,63 @@ def test_block_boundaries(rows: int, columns: int, threads: None) -> None:
                 check(contingency(laid, y, method=method, workers=1), want, (k, layout, method))
                 if k == 3 and layout == "C" and rows > 2000 and columns in (1, 17, 33):
                     check(contingency(laid, y, method=method, workers=2), want, (layout, method))
+
+
+INTEGERS = ("i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8")
+
+
+@pytest.mark.parametrize("rows", [1, 8193, 200_001])
+@pytest.mark.parametrize("levels", [(1, 1), (2, 3), (1, 256), (10, 10), (16, 16)])
+def test_integers_in_one_pass(rows: int, levels: tuple[int, int], threads: None) -> None:
+    """The table of a Counter, for every integer dtype, far from 0, and whatever the number of workers."""
+    x, y = codes(rows, levels).T.astype(np.int64)
+    want = expected(x[:, None], y)[0]
+    for i, dtype in enumerate(INTEGERS):
+        info, other = np.iinfo(dtype), np.iinfo(INTEGERS[-1 - i])
+        if levels[0] - 1 > info.max - info.min or (rows > 9000 and i % 3):
+            continue
+        left = (x + (info.min if i % 2 else info.max - levels[0] + 1)).astype(dtype)
+        right = (y.astype(object) + other.max - levels[1] + 1).astype(other.dtype)
+        for workers in (1, 3):
+            got = table_of_integers(left, right, workers)
+            if got is not None:  # the sample may have missed the ends of the range
+                check(got, want[: got.shape[0], : got.shape[1]], (dtype, workers))
+            assert got is not None or max(levels) > 16, (dtype, workers)
+        assert mutual_information(left, right) == mutual_information(contingency=want)
+
+
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("row", [0, 1, 99_998, 99_999])
+def test_integers_beyond_a_sample(dtype: str, row: int) -> None:
+    """A value that the guess of the range did not see is seen."""
+    x, y = codes(100_000, (3, 4)).T.astype(dtype)
+    x[row] = np.iinfo(dtype).max
+    for left, right in ((x, y), (y, x)):
+        assert table_of_integers(left, right, 2) is None
+        want = mutual_information(contingency=contingency(left.astype(object), right.astype(object)))
+        assert mutual_information(left, right) == want
+
+
+@pytest.mark.parametrize("layout", ["C", "Fortran"])
+@pytest.mark.parametrize("top", [3, 17, 200, 255])
+def test_codes_beyond_a_guess(layout: str, top: int) -> None:
+    """A code that the sample of the rows did not show is seen, whichever way its column is counted."""
+    rows = 3001
+    x = codes(rows, (2, 3, 16, 17, 90, 2) * 4).astype(np.uint8)
+    y = codes(rows, (3,), seed=1)[:, 0].astype(np.uint8)
+    x[700, 1] = top
+    laid = LAYOUTS[layout](x)
+    want = [mutual_information(contingency=table) for table in expected(x, y)]
+    for workers in (1, 2):
+        assert mutual_information(laid, y, workers=workers).tolist() == want
+    few = np.where(x < 16, x, 0)  # bit planes of all pairs
+    few[700, 1] = top
+    some = LAYOUTS[layout](few)
+    matrix = mutual_information_matrix(some, workers=2)
+    for i, j in itertools.product(range(6), repeat=2):
+        table = expected(few[:, [i]], few[:, j])[0]
+        assert matrix[i, j] == mutual_information(contingency=table), (i, j)
+    np.testing.assert_array_equal(mutual_information_matrix(some, some[:, :2], workers=3), matrix[:, :2])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int64, "str"])
@@ -305,6 +363,44 @@ def test_counts_beyond_32_bits() -> None:
     assert mutual_information(x, y, weights=np.full(6, 2.0**45)) == 0
     assert mutual_information(x, x, weights=np.full(6, 2.0**45)) == mutual_information(x, x)
     assert mutual_information(contingency=[[3_000_000_000, 0], [0, 3_000_000_000]], base=2) == 1
+
+
+def test_streamed_counts_beyond_31_bits() -> None:
+    """More samples than 2**31, most of them of one cell, in pieces."""
+    rng = np.random.default_rng(3)
+    rows, pieces = 1 << 24, 150
+    x = (rng.random(rows) < 0.04).astype(np.uint8)
+    y = np.where(rng.random(rows) < 0.02, 2, x).astype(np.uint8)
+    table = add_tables(contingency(x, y, workers=1) for _ in range(pieces))
+    want = np.bincount(x * 3 + y, minlength=6).reshape(2, 3) * pieces
+    check(table, want)
+    assert table.max() > 1 << 31 and table.sum() == rows * pieces
+    once = want // pieces  # the same distribution
+    assert mutual_information(contingency=table) == pytest.approx(mutual_information(contingency=once), rel=1e-15)
+    assert counts(x).sum() * pieces == add_tables(counts(x) for _ in range(pieces)).sum()
+
+
+def test_tables_of_pieces() -> None:
+    x, y = codes(5000, (300, 7)).T
+    whole = contingency(x, y)
+    for cuts in ([], [1], [1, 2, 3], list(range(0, 5000, 97))):
+        pieces = zip(np.split(x, cuts), np.split(y, cuts), strict=True)
+        check(add_tables(contingency(a, b) for a, b in pieces if len(a)), whole, cuts)
+    several = add_tables([contingency(codes(9, (2, 3)), y[:9]), contingency(codes(8, (4, 1)), y[:8])])
+    assert several.ndim == 3 and several.sum() == 2 * 9 + 2 * 8
+    first = np.array([1, 2])
+    mixed = add_tables([first, [0.5], np.array([True, False, True])])
+    check(mixed, np.array([2.5, 2.0, 1.0]))
+    check(first, np.array([1, 2]))  # is not what is added to
+    assert add_tables([first]) is not first
+    for bad, error, message in (
+        ([], ValueError, "add_tables: tables must hold at least one piece, got none"),
+        ([[1], [[1]]], ValueError, "add_tables: .*dimensions each, got 1, and 2 in piece 1"),
+        ([["a"]], TypeError, "add_tables: tables must hold real numbers, got dtype <U1 in piece 0"),
+        ([[2**62], [2**62]], OverflowError, r"add_tables: a count exceeds 2\*\*63 - 1 in piece 1"),
+    ):
+        with pytest.raises(error, match=message):
+            add_tables(bad)
 
 
 def test_weights_of_zero_count_nothing() -> None:

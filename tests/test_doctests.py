@@ -18,6 +18,10 @@ MODULES = [
 PUBLIC = [
     *(f"fastent.{name}" for name in fastent.__all__ if callable(getattr(fastent, name))),
     *(f"fastent.discrete.{name}" for name in fastent.discrete.__all__ if name.islower()),
+    *(f"fastent.continuous.{name}" for name in fastent.continuous.__all__ if name.islower()),
+    *(f"fastent.feature_selection.{name}" for name in fastent.feature_selection.__all__ if name.islower()),
+    *(f"fastent.logits.{name}" for name in fastent.logits.__all__),
+    *(f"fastent.uncertainty.{name}" for name in fastent.uncertainty.__all__ if name.islower()),
 ]
 
 

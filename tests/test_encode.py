@@ -90,6 +90,89 @@ def test_late_levels() -> None:
     check(wide, wide)
 
 
+@pytest.mark.parametrize("bits", [0, 1, 16, 31, 40, 52, 63])
+def test_numbers_that_differ_in_few_bits(bits: int) -> None:
+    """Whatever bits the labels differ in, each is a level of its own, and found again."""
+    distinct = np.unique(np.arange(60_000, dtype=np.uint64) << np.uint64(bits))
+    x = np.random.default_rng(bits).permutation(np.concatenate([distinct, distinct]))
+    for labels in (x, x.view(np.int64), x.astype(np.float64), x.view("S8") if bits % 8 == 0 else x):
+        got = encode(labels)
+        np.testing.assert_array_equal(got.levels[got.codes], labels)
+        np.testing.assert_array_equal(got.levels, np.unique(labels))
+
+
+@pytest.mark.parametrize("levels", [3, 500, 60_000])
+def test_workers_change_nothing(levels: int) -> None:
+    rng = np.random.default_rng(levels)
+    x = rng.permutation(np.resize(rng.normal(size=levels), 300_000))
+    strings = np.char.add("label ", (x * 1e6).astype(np.int64).astype(str))
+    for labels in (x, (x * 1e12).astype(np.int64), strings, strings.astype(object)):
+        want = encode(labels, workers=1)
+        for workers in (2, 3):
+            got = encode(labels, workers=workers)
+            assert got.codes.dtype == want.codes.dtype
+            np.testing.assert_array_equal(got.codes, want.codes)
+            np.testing.assert_array_equal(got.levels, want.levels)
+    with pytest.raises(ValueError, match="encode: workers must be at least 1, or -1"):
+        encode(x, workers=0)
+
+
+@pytest.mark.parametrize("characters", ["ab", "az\xe9\xff", "a\u0100\U0001f333"])
+def test_order_of_strings(characters: str) -> None:
+    """Sorted by code point, whatever the strings have in common and however long they are."""
+    rng = np.random.default_rng(7)
+    words = {"", *("".join(rng.choice(list(characters), size)) for size in rng.integers(1, 30, 3000))}
+    shared = ["a common beginning, " + word for word in words]
+    for labels in (sorted(words), shared):
+        picked = [labels[i] for i in rng.integers(0, len(labels), 9000)]
+        for made in (np.array(picked), np.array(picked, object), picked):
+            assert list(encode(made).levels) == sorted(set(picked))
+        if STRING_DTYPE:
+            assert list(encode(np.array(picked, np.dtypes.StringDType())).levels) == sorted(set(picked))
+        if characters.isascii():
+            assert list(encode(np.array(picked, "S")).levels) == sorted({word.encode() for word in picked})
+
+
+def test_strings_that_end_with_nul() -> None:
+    """Fixed width cannot tell them apart; objects and StringDType can."""
+    labels = ["a", "a\0", "a\0\0", "b"] * 5000
+    kinds = [object, *([np.dtypes.StringDType()] if STRING_DTYPE else [])]
+    for kind in kinds:
+        got = encode(np.array(labels, kind))
+        assert list(got.codes[:4]) == [0, 1, 2, 3] and list(got.levels) == labels[:4]
+
+
+class Label:
+    """Compares with a Python function, which may fail or change the labels."""
+
+    def __init__(self, value: int, act: Any = None) -> None:
+        self.value, self.act = value, act
+
+    def __hash__(self) -> int:
+        return self.value % 2
+
+    def __eq__(self, other: object) -> bool:
+        if self.act:
+            self.act()
+        return isinstance(other, Label) and self.value == other.value
+
+
+def test_objects_with_functions_of_their_own() -> None:
+    labels = np.array([Label(i % 5) for i in range(3000)], object)
+    got = encode(labels)  # of two hashes
+    assert list(got.codes[:10]) == [0, 1, 2, 3, 4] * 2 and got.codes.max() == 4
+
+    def fail() -> None:
+        raise RuntimeError("not comparable today")
+
+    with pytest.raises(RuntimeError, match="not comparable today"):
+        encode(np.array([Label(1, fail), Label(1, fail)], object))
+
+    changing = np.empty(500, object)
+    changing[:] = [Label(1, lambda: changing.fill(None)) for _ in range(500)]
+    encode(changing, missing="omit")  # what it finds is anybody's guess, but it lives
+
+
 def test_zeros_are_one_level() -> None:
     for n in (4, N):
         got = encode(np.resize([0.0, -0.0, np.inf, -np.inf], n))

@@ -173,6 +173,10 @@ def broadcasts(call: Calls) -> None:
             call(case, [p[:, None], q[None]])
             call(case, [p, q[0]])
             call(case, [p[0], q])
+    for dtype in DTYPES[:3]:  # enough rows to be prepared
+        for length in (32, 33, 100, 601):
+            p, q = numbers(dtype, (9, length), 0), numbers(dtype, (11, length), 1)
+            call(next(c for c in SOME if c.id == "js_divergence"), [p[:, None], q[None]])
 
 
 def long_rows(call: Calls) -> None:

@@ -29,10 +29,12 @@ __version__ = "0.1.0"
 __all__ = [
     "binary_cross_entropy",
     "binary_entropy",
+    "continuous",
     "cross_entropy",
     "discrete",
     "encode",
     "entropy",
+    "feature_selection",
     "gini_impurity",
     "hellinger_distance",
     "information_content",
@@ -53,11 +55,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastent import discrete, logits, uncertainty
+    from fastent import continuous, discrete, feature_selection, logits, uncertainty
     from fastent._codes import encode
 
 
-_LATER = ("discrete", "logits", "uncertainty")
+_LATER = ("continuous", "discrete", "feature_selection", "logits", "uncertainty")
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ from fastent._levels import (
     of_values,
     relabelled,
 )
+from fastent._threads import workers_for
 
 _Array = np.ndarray[Any, Any]
 Missing = Literal["raise", "level", "omit"]
@@ -59,7 +60,7 @@ class _Input(NamedTuple):
 # ---- public --------------------------------------------------------------------------------------------------------
 
 
-def encode(X: Any, missing: Missing = "raise") -> Encoded:
+def encode(X: Any, missing: Missing = "raise", *, workers: int | None = None) -> Encoded:
     """Labels as small integers: the sorted levels of each column are numbered 0, 1, 2, ...
 
     Encode once what is measured often: arrays of uint8 or uint16 codes are counted as they are.
@@ -73,6 +74,8 @@ def encode(X: Any, missing: Missing = "raise") -> Encoded:
     missing : {"raise", "level", "omit"}
         What becomes of None, nan, NaT, NA, nulls and masked entries: a ValueError that names the first one; one more
         level with the last code; or that code without a level.
+    workers : int, optional
+        Threads; -1 for all. The result does not depend on it.
 
     Returns
     -------
@@ -109,7 +112,8 @@ def encode(X: Any, missing: Missing = "raise") -> Encoded:
     [1 2 0] [ 3.  20.5  nan] 2
     """
     source = _read(X, "encode: X", missing)
-    columns = _columns(source, "encode: X", missing, keep=False)
+    threads = workers_for("encode", workers, source.rows * len(source.columns))
+    columns = _columns(source, "encode: X", missing, keep=False, workers=threads)
     flags = [None if column.missing is None else len(column.levels) for column in columns]
     codes = _stack(source, columns, [len(c.levels) + (c.missing is not None) for c in columns])
     for column, flag, out in zip(columns, flags, _each(codes), strict=True):
@@ -120,7 +124,7 @@ def encode(X: Any, missing: Missing = "raise") -> Encoded:
     return Encoded(codes, levels[0], flags[0]) if source.ndim == 1 else Encoded(codes, levels, flags)
 
 
-def as_codes(X: Any, name: str, missing: Missing = "raise") -> Codes:
+def as_codes(X: Any, name: str, missing: Missing = "raise", workers: int | None = None) -> Codes:
     """The operand of a measure: uint8, uint16 and bool arrays as they are, without a copy; anything else encoded.
 
     `name` begins the messages, as in "mutual_information: x". The codes of omitted labels are 0.
@@ -133,7 +137,8 @@ def as_codes(X: Any, name: str, missing: Missing = "raise") -> Codes:
             counts += extremes(codes if codes.ndim == 2 else codes[:, None])[1]
             counts += 1
         return Codes(codes, counts, None, source.names)
-    columns = _columns(source, name, missing, keep=True)
+    threads = workers_for(name.partition(":")[0], workers, source.rows * len(source.columns))
+    columns = _columns(source, name, missing, keep=True, workers=threads)
     extend = missing == "level"
     # A column of nothing but missing labels has no level, yet its codes are 0.
     sizes = [max(len(c.levels) + (extend and c.missing is not None), min(source.rows, 1)) for c in columns]
@@ -154,12 +159,12 @@ def as_codes(X: Any, name: str, missing: Missing = "raise") -> Codes:
 # ---- from columns to codes -----------------------------------------------------------------------------------------
 
 
-def _columns(source: _Input, name: str, missing: str, keep: bool) -> list[Column]:
+def _columns(source: _Input, name: str, missing: str, keep: bool, workers: int) -> list[Column]:
     """Every column relabelled; with `keep`, those that are codes already stay as they are."""
     try:
         if source.matrix is not None and source.matrix.dtype.kind in "iu":
-            return of_integers(source.matrix if source.ndim == 2 else source.matrix[:, None])
-        columns = [_column(column, keep) for column in source.columns]
+            return of_integers(source.matrix if source.ndim == 2 else source.matrix[:, None], workers)
+        columns = [_column(column, keep, workers) for column in source.columns]
     except (TypeError, NotImplementedError) as error:  # of dict, pandas and pyarrow
         raise TypeError(f"{name} must hold labels that can be hashed and compared ({error})") from error
     for i, column in enumerate(columns):
@@ -283,38 +288,38 @@ def _of_list(labels: list[Any] | tuple[Any, ...], name: str) -> _Array:
 # ---- one column ----------------------------------------------------------------------------------------------------
 
 
-def _column(column: Any, keep: bool) -> Column:
+def _column(column: Any, keep: bool, workers: int) -> Column:
     if isinstance(column, np.ma.MaskedArray):
-        return _of_array(column.data, np.ma.getmaskarray(column), keep)
+        return _of_array(column.data, np.ma.getmaskarray(column), keep, workers)
     if isinstance(column, np.ndarray):
-        return _of_array(column, None, keep)
+        return _of_array(column, None, keep, workers)
     library = type(column).__module__.partition(".")[0]
-    return {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}[library](column, keep)
+    return {"pandas": _of_pandas, "polars": _of_polars, "pyarrow": _of_arrow}[library](column, keep, workers)
 
 
-def _of_pandas(column: Any, keep: bool) -> Column:
+def _of_pandas(column: Any, keep: bool, workers: int) -> Column:
     dtype = column.dtype
     if dtype.name == "category":
         categorical = getattr(column, "cat", column)
         return _of_categories(np.asarray(categorical.codes), np.array(categorical.categories))
     if isinstance(dtype, np.dtype) and dtype.kind != "O":
-        return _of_array(_native(column.to_numpy()), None, keep)
+        return _of_array(_native(column.to_numpy()), None, keep, workers)
     if dtype.kind in "biuf" and hasattr(dtype, "numpy_dtype"):  # Int64, boolean, double[pyarrow]
         values = column.to_numpy(dtype=dtype.numpy_dtype, na_value=False if dtype.kind == "b" else 0)
-        return _of_array(values, np.asarray(column.isna()), keep)
+        return _of_array(values, np.asarray(column.isna()), keep, workers)
     codes, labels = column.factorize()
     absent = [None] if len(codes) and codes.min() < 0 else []  # the last label, which is that of the code -1
     return relabelled(codes, labels.tolist() + absent)
 
 
-def _of_polars(column: Any, keep: bool) -> Column:
+def _of_polars(column: Any, keep: bool, workers: int) -> Column:
     kind = type(column.dtype).__name__
     mask = column.is_null().to_numpy() if column.null_count() else None
     if kind in ("Date", "Datetime", "Duration"):
-        return _of_array(column.to_numpy(), None, keep)
+        return _of_array(column.to_numpy(), None, keep, workers)
     if kind == "Boolean" or (column.dtype.is_numeric() and kind not in ("Decimal", "Int128", "UInt128")):
         whole = column if mask is None else column.fill_null(False if kind == "Boolean" else 0)
-        return _of_array(whole.to_numpy(), mask, keep)
+        return _of_array(whole.to_numpy(), mask, keep, workers)
     if kind == "String":  # the cast is a hash join
         levels = column.drop_nulls().unique().sort()
         column = column.cast(sys.modules["polars"].Enum(levels))
@@ -326,17 +331,17 @@ def _of_polars(column: Any, keep: bool) -> Column:
         numbers = of_integers(column.to_physical().cast(int).fill_null(-1).to_numpy()[:, None])[0]
         labels = column.gather(first_rows(numbers.codes, len(numbers.levels))).to_list()
         return relabelled(numbers.codes, labels)
-    return of_objects(object_array(column.to_list()))
+    return of_objects(object_array(column.to_list()), workers)
 
 
-def _of_arrow(column: Any, keep: bool) -> Column:
+def _of_arrow(column: Any, keep: bool, workers: int) -> Column:
     kind = str(column.type)
     if kind.startswith(("date32", "date64", "timestamp", "duration")):
-        return _of_array(column.to_numpy(zero_copy_only=False), None, keep)
+        return _of_array(column.to_numpy(zero_copy_only=False), None, keep, workers)
     if kind == "bool" or kind in ("halffloat", "float", "double") or kind.startswith(("int", "uint")):
         mask = column.is_null().to_numpy(zero_copy_only=False) if column.null_count else None
         whole = column if mask is None else column.fill_null(False if kind == "bool" else 0)
-        return _of_array(whole.to_numpy(zero_copy_only=False), mask, keep)
+        return _of_array(whole.to_numpy(zero_copy_only=False), mask, keep, workers)
     if not kind.startswith("dictionary"):
         column = column.dictionary_encode()
     if hasattr(column, "chunks"):
@@ -344,7 +349,7 @@ def _of_arrow(column: Any, keep: bool) -> Column:
     return _of_encoding(column.indices.cast("int64").fill_null(-1).to_numpy(), column.dictionary.to_pylist())
 
 
-def _of_array(values: _Array, mask: _Array | None, keep: bool) -> Column:
+def _of_array(values: _Array, mask: _Array | None, keep: bool, workers: int) -> Column:
     """A column of an array, of which `mask` marks missing entries beside those that are so by themselves."""
     if values.dtype.kind in "fmM":
         absent = np.isnan(values)  # also of NaT
@@ -353,8 +358,8 @@ def _of_array(values: _Array, mask: _Array | None, keep: bool) -> Column:
         codes = _ready(values) if keep else None
         if codes is not None:
             return Column(codes, np.arange(int(codes.max()) + 1 if len(codes) else 0), None)
-        return of_values(values)
-    part = of_values(values[~mask])
+        return of_values(values, workers)
+    part = of_values(values[~mask], workers)
     codes = np.zeros(len(values), part.codes.dtype)
     codes[~mask] = part.codes
     if part.missing is not None:

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastent import _openmp
-from fastent._counts import engine as counts_engine
-from fastent._logits import engine as logits_engine
 from fastent._rows import engine
 from fastent._threads import decide
+
+ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors")
+"""Where the engines are. Most are imported by the first call that needs them, with the best instruction set chosen."""
 
 
 def use_isa(name: str) -> None:
     """Compute with the kernels of one instruction set from now on, in all engines."""
-    for each in (engine, counts_engine, logits_engine):
-        each.use_isa(name)
+    for folder in ENGINES:
+        importlib.import_module(f"fastent.{folder}.engine").use_isa(name)
+
+
+def _is_command() -> bool:
+    """Whether the command is what imports the package: its own code, which would say it in one line, comes too late."""
+    program = (getattr(sys, "argv", None) or [""])[0]
+    if program == "-m":  # python -m is still looking for the module
+        return any(word in ("fastent", "-mfastent") for word in sys.orig_argv)
+    return Path(program).stem == "fastent"
 
 
 def _pin_isa() -> None:
@@ -27,7 +39,11 @@ def _pin_isa() -> None:
     if not name:
         return
     if name not in engine.isas():
-        raise ImportError(f"FASTENT_ISA={name} is not available here; these are: {', '.join(engine.isas())}")
+        message = f"FASTENT_ISA={name} is not available here; these are: {', '.join(engine.isas())}"
+        if _is_command():
+            print(f"fastent: {message}", file=sys.stderr)
+            raise SystemExit(2)
+        raise ImportError(message)
     use_isa(name)
 
 

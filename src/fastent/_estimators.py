@@ -114,6 +114,12 @@ def _digamma_bias(n: Values) -> Values:
     return _look_up(n, _DIGAMMA_BIAS, _digamma_series(n))
 
 
+def digamma(n: Values) -> Values:
+    """psi(n) of positive integers."""
+    value: Values = np.log(n) - _digamma_bias(n)
+    return value
+
+
 def _grassberger_bias(n: Values) -> Values:
     """ln n - G(n) of positive integers; G(n) = psi(n) + (-1)^n (psi((n+1)/2) - psi(n/2))/2 = ln 2 + psi(n//2 + 1/2)."""
     m = np.maximum(n // 2, 1)

@@ -1,27 +1,26 @@
 """Values of one column to codes and sorted levels: one way for each kind of value.
 
-short integer ranges    looked up in a table
-few different numbers   a hash without collisions, every label compared with its level
-anything else           sorted, or numbered by a dict
+short integer ranges   looked up in a table
+numbers and strings    a hash of their bytes
+objects                a hash of their addresses where these recur, and their own
 """
 
 from __future__ import annotations
 
 import contextlib
 import itertools
-import math
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastent._counts.labels import Numbering, ObjectNumbering
+
 _Array = np.ndarray[Any, Any]
 
 _BLOCK = 1 << 14  # labels at a time: what one step leaves behind is still in the cache for the next
-_FEW = 1024  # levels for which a hash without collisions is soon found
-_SMALL = 4096  # labels below which a plain sort or dict is as good as anything
-_WORDS = 16  # of 8 bytes: longer strings are left to a dict
+_SMALL = 4096  # labels of a sample
+_SHORT = 64  # characters of strings that are sorted as arrays of fixed width
 
 
 class Column(NamedTuple):
@@ -43,18 +42,21 @@ def object_array(labels: Sequence[Any]) -> _Array:
     return array
 
 
-def of_values(values: _Array) -> Column:
+def of_values(values: _Array, workers: int = 1) -> Column:
     kind = values.dtype.kind
     if kind in "iu":
-        return of_integers(values[:, None])[0]
+        return of_integers(values[:, None], workers)[0]
     if kind in "bmM":  # as the integers they are
-        column = of_integers(values.view(np.uint8 if kind == "b" else np.int64)[:, None])[0]
+        column = of_integers(values.view(np.uint8 if kind == "b" else np.int64)[:, None], workers)[0]
         return column._replace(levels=column.levels.view(values.dtype))
-    if kind == "f":
-        return _of_numbers(values)
     if kind in "cV":
         raise TypeError(f"got dtype {values.dtype}")
-    return (_of_few(values) if kind in "US" else None) or of_objects(values)
+    if values.dtype.char == "g":  # some of its bytes mean nothing
+        levels, codes = np.unique(values, return_inverse=True)
+        return Column(codes, levels + levels.dtype.type(0), None)
+    if kind == "f" or (kind in "US" and values.dtype.itemsize):
+        return _of_fixed(values, workers)
+    return of_objects(values, workers)
 
 
 # ---- integers ------------------------------------------------------------------------------------------------------
@@ -73,7 +75,7 @@ def extremes(X: _Array) -> tuple[_Array, _Array]:
     return low, high
 
 
-def of_integers(X: _Array) -> list[Column]:
+def of_integers(X: _Array, workers: int = 1) -> list[Column]:
     """Columns of integers, by a table over the range of each, block by block through all columns.
 
     np.unique takes 40 ns per label, this 1 to 3 (matrices in C order up to 6).
@@ -87,9 +89,9 @@ def of_integers(X: _Array) -> list[Column]:
     short = [i for i, size in enumerate(sizes) if size <= limit]
     if len(short) < columns:
         if columns == 1:
-            return [_of_numbers(X[:, 0])]
-        rest = iter(of_integers(X[:, short]))
-        return [next(rest) if size <= limit else of_integers(X[:, [i]])[0] for i, size in enumerate(sizes)]
+            return [_of_fixed(X[:, 0], workers)]
+        rest = iter(of_integers(X[:, short], workers))
+        return [next(rest) if size <= limit else of_integers(X[:, [i]], workers)[0] for i, size in enumerate(sizes)]
 
     starts = np.cumsum([0, *sizes])  # of the tables of the columns, one after the other
     first = low.astype(np.int64)[:, None]  # uint64 wraps here, and back when it is added
@@ -139,117 +141,88 @@ def of_integers(X: _Array) -> list[Column]:
     return [Column(codes[:, i], split[i], None) for i in range(columns)]
 
 
-# ---- numbers and strings of few levels -----------------------------------------------------------------------------
+# ---- numbers and strings -------------------------------------------------------------------------------------------
 
 
-def _of_numbers(values: _Array) -> Column:
-    few = _of_few(values)
-    if few is not None:
-        return few
-    levels, codes = np.unique(values, return_inverse=True)
-    return Column(codes, levels + levels.dtype.type(0), None)  # -0.0 becomes 0.0
-
-
-def _of_few(values: _Array) -> Column | None:
-    """Labels of fixed width by a hash that is free of collisions among the levels; None if there are too many levels.
-
-    Every label is compared with the level it is taken for, and those that differ are new levels: nothing is left to
-    chance. np.unique takes 40 ns per number and 200 per string of six characters, this 6 and 18.
-    """
-    rows = len(values)
-    if rows < _SMALL or not 0 < values.dtype.itemsize <= 8 * _WORDS or values.dtype.char == "g":
-        return None
+def _of_fixed(values: _Array, workers: int) -> Column:
+    """Labels that are equal where their bytes are, by a hash; the levels are sorted then."""
     values = np.ascontiguousarray(values)
-    levels = np.unique(values[:: rows // (_SMALL // 2)])
-    known = _hash_of(levels)
-    codes = np.empty(rows, np.uint16)
-    for start in range(0, rows, _BLOCK):
-        block = values[start : start + _BLOCK]
-        words = _words(block)
-        while known is not None:
-            found = known.table.take(_slots(words, known.factors, known.shift))
-            new = np.zeros(len(block), bool)
-            for word, level in zip(words, known.words, strict=True):
-                new |= level.take(found) != word
-            if not new.any():
-                codes[start : start + _BLOCK] = found
-                break
-            levels = np.concatenate([levels, np.unique(block[new])])
-            known = _hash_of(levels)
-        if known is None:
-            return None
-    order = np.argsort(levels)
-    ranks = np.empty(len(levels), code_dtype(len(levels)))
-    ranks[order] = np.arange(len(levels))
-    levels = levels[order]
-    return Column(ranks.take(codes), levels + levels.dtype.type(0) if levels.dtype.kind == "f" else levels, None)
+    numbering = Numbering(values, workers)
+    levels = values[numbering.first]
+    if levels.dtype.kind == "f":
+        levels += levels.dtype.type(0)  # -0.0 becomes 0.0
+    order = _order_of_strings(levels) if levels.dtype.kind in "US" else np.argsort(levels)
+    return Column(numbering.codes(_ranks(order)), levels[order], None)
 
 
-class _Hash(NamedTuple):
-    table: _Array  # slot -> number of the one level that may be there
-    factors: list[np.uint64]
-    shift: np.uint64
-    words: list[_Array]  # of the levels
+def _ranks(order: _Array) -> _Array:
+    ranks = np.empty(len(order), code_dtype(len(order)))
+    ranks[order] = np.arange(len(order))
+    return ranks
 
 
-def _hash_of(levels: _Array) -> _Hash | None:
-    count, words = len(levels), _words(levels)
-    if count > _FEW:
-        return None
-    bits = min(max(8, 2 * count.bit_length()), 20)  # so that an attempt succeeds with probability 0.6 at least
-    shift = np.uint64(64 - bits)
-    odd = (np.uint64(pow(0xD1342543DE82EF95, i, 1 << 64)) for i in itertools.count(1))
-    for _ in range(64):
-        factors = list(itertools.islice(odd, len(words)))
-        slots = _slots(words, factors, shift)
-        if len(np.unique(slots)) == count:
-            table = np.zeros(1 << bits, np.uint16)
-            table[slots] = np.arange(count)
-            return _Hash(table, factors, shift, words)
-    return None
-
-
-def _slots(words: list[_Array], factors: list[np.uint64], shift: np.uint64) -> _Array:
-    total = words[0] * factors[0]
-    for word, factor in zip(words[1:], factors[1:], strict=True):
-        total += word * factor
-    total >>= shift
-    return total.view(np.int64)
-
-
-def _words(values: _Array) -> list[_Array]:
-    """Labels as 64-bit words, equal where the labels are."""
-    if values.dtype.kind == "f":
-        return [(values.astype(np.float64) + 0.0).view(np.uint64)]  # -0.0 becomes 0.0
-    if values.dtype.kind in "iu":
-        return [values.astype(np.uint64)]
-    width = math.gcd(values.dtype.itemsize, 8)
-    columns = values.view(f"u{width}").reshape(len(values), -1)
-    return [columns[:, i].astype(np.uint64) for i in range(columns.shape[1])]
+def _order_of_strings(levels: _Array) -> _Array:
+    """What np.argsort returns of different strings, a tenth as long: eight characters at a time as one integer."""
+    count = len(levels)
+    if not count:
+        return np.arange(0)
+    text = levels.view(np.uint8 if levels.dtype.kind == "S" else np.uint32).reshape(count, -1)
+    if text.dtype == np.uint32 and text.max(initial=0) < 256:
+        text = text.astype(np.uint8)
+    per_word = 8 // text.itemsize
+    padded = np.zeros((count, -(-text.shape[1] // per_word) * per_word), text.dtype.newbyteorder(">"))
+    padded[:, : text.shape[1]] = text
+    words = padded.view(">u8").T.astype(np.uint64)
+    words = words[(words != words[:, :1]).any(axis=1)]  # less what all levels have in common
+    if not len(words):
+        return np.arange(count)
+    order = np.argsort(words[0])
+    starts = np.ones(count + 1, bool)  # of strings that are equal so far
+    starts[1:-1] = False
+    for former, word in itertools.pairwise(words):
+        starts[1:-1] |= np.diff(former[order]) != 0
+        tied = np.flatnonzero(~(starts[:-1] & starts[1:]))
+        if not len(tied):
+            break
+        group = np.cumsum(starts[:-1])[tied]
+        order[tied] = order[tied][np.lexsort((word[order[tied]], group))]
+    return order
 
 
 # ---- objects -------------------------------------------------------------------------------------------------------
 
 
-def of_objects(values: _Array) -> Column:
-    """Objects, and strings that are too long or too many for a hash of their own, by a dict.
+def of_objects(values: _Array, workers: int) -> Column:
+    """Objects, and strings of no fixed width, by their hash.
 
-    Columns of objects are often references to the same few: then their addresses are hashed instead, which takes
-    10 ns per label; the dict takes 50.
+    Columns of objects are often references to the same few: then their addresses are hashed instead, which is several
+    times as fast, and the objects once each.
     """
-    if values.dtype == object and len(values) >= _SMALL:
+    if values.dtype == object and _recurring(values):
         values = np.ascontiguousarray(values)
-        few = _of_few(np.ndarray(values.shape, np.intp, buffer=values))
-        if few is not None:
-            first = first_rows(few.codes, len(few.levels))
-            return relabelled(few.codes, [values[i] for i in first], np.argsort(first).tolist())
-    numbers: defaultdict[Any, int] = defaultdict(itertools.count().__next__)
-    codes = np.empty(len(values), np.int64)
+        numbering = Numbering(_addresses(values), workers)
+        levels = of_objects(values[numbering.first], workers)
+        missing = None if levels.missing is None else numbering.codes(levels.missing.view(np.uint8)).view(bool)
+        return Column(numbering.codes(levels.codes), levels.levels, missing)
+    numbering_of_objects = ObjectNumbering()
+    codes = np.empty(len(values), np.uint32)
     for start in range(0, len(values), _BLOCK):
-        block = values[start : start + _BLOCK].tolist()
-        codes[start : start + _BLOCK] = np.fromiter(map(numbers.__getitem__, block), np.int64, len(block))
-    column = relabelled(codes, list(numbers))
+        block = np.ascontiguousarray(values[start : start + _BLOCK], object)
+        codes[start : start + _BLOCK] = numbering_of_objects.add(block)
+    column = relabelled(codes, numbering_of_objects.levels)
     return column if values.dtype == object else column._replace(levels=np.array(column.levels, values.dtype))
+
+
+def _addresses(values: _Array) -> _Array:
+    return np.ndarray(values.shape, np.intp, buffer=values)
+
+
+def _recurring(values: _Array) -> bool:
+    """Whether a column of objects seems to refer to fewer than some 200 000 different ones."""
+    if len(values) < 4 * _SMALL:
+        return False
+    sample = np.ascontiguousarray(values[:: len(values) // _SMALL][:_SMALL])
+    return len(Numbering(_addresses(sample), 1).first) <= _SMALL - _SMALL // 100
 
 
 def first_rows(codes: _Array, levels: int) -> _Array:
@@ -259,10 +232,16 @@ def first_rows(codes: _Array, levels: int) -> _Array:
     return first
 
 
-def relabelled(codes: _Array, labels: list[Any], order: list[int] | None = None) -> Column:
+def relabelled(codes: _Array, labels: list[Any]) -> Column:
     """Numbered labels, some equal, in the order of the sorted levels; or, if they cannot be sorted, in this order."""
-    distinct = list(dict.fromkeys(labels if order is None else [labels[i] for i in order]))
-    if not {str, bytes, int, bool}.issuperset(map(type, distinct)):
+    distinct = list(dict.fromkeys(labels))
+    kinds = set(map(type, distinct))
+    if kinds == {str} and len(distinct) == len(labels) and max(map(len, distinct)) <= _SHORT:
+        text = np.array(distinct)
+        if int(np.strings.str_len(text).sum()) == sum(map(len, distinct)):  # no NULs at the end
+            order = _order_of_strings(text)
+            return Column(_ranks(order).take(codes), np.array(distinct, object)[order], None)
+    if not {str, bytes, int, bool}.issuperset(kinds):
         distinct = [label for label in distinct if not _is_missing(label)]
     with contextlib.suppress(TypeError):
         distinct = sorted(distinct)

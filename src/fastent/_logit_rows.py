@@ -81,10 +81,9 @@ def check_weights(function: str, name: str, weights: Any, shape: tuple[int, ...]
     """Non-negative numbers, contiguous float64, broadcast to the shape."""
     if weights is None:
         return None
-    array = logits_array(function, name, np.atleast_1d(weights) if np.isscalar(weights) else weights)
-    values = plain_numbers(array)
+    values = plain_numbers(as_array(function, name, weights, scalar=True))
     try:
-        found = np.ascontiguousarray(np.broadcast_to(values, shape), np.float64)
+        found = np.array(np.broadcast_to(values, shape), np.float64, order="C")
     except ValueError:
         raise ValueError(
             f"{function}: {name} must have one number per {what}, shape {shape}, got shape {values.shape}"
@@ -113,6 +112,12 @@ def check_labels(
         raise TypeError(f"{function}: {name} must hold class numbers (integers), got dtype {array.dtype}")
     if array.shape != shape:
         raise ValueError(f"{function}: {name} must have one label per row, shape {shape}, got shape {array.shape}")
+    if ignore_index is not None and (
+        not isinstance(ignore_index, (int, np.integer)) or isinstance(ignore_index, (bool, np.bool_))
+    ):
+        raise TypeError(f"{function}: ignore_index must be an integer or None, got {ignore_index!r}")
+    if array.dtype.kind == "u" and array.dtype.itemsize == 8:
+        array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # still out of range, but not negative
     codes = np.ascontiguousarray(array, np.int64).reshape(-1)
     none_ignored = ignore_index is None or not 0 <= ignore_index < classes
     if none_ignored and (codes.size == 0 or (codes.min() >= 0 and codes.max() < classes)):
@@ -121,11 +126,10 @@ def check_labels(
     wrong = kept & ((codes < 0) | (codes >= classes))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
-        place = tuple(int(i) for i in np.unravel_index(row, shape))
-        raise ValueError(
-            f"{function}: {name} must be labels from 0 to {classes - 1}, got {array.reshape(-1)[row]} in row "
-            f"{place[0] if len(place) == 1 else place}"
-        )
+        place = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
+        where = f" in row {place[0] if len(place) == 1 else place}" if place else ""
+        got = np.asarray(labels).reshape(-1)[row]
+        raise ValueError(f"{function}: {name} must be labels from 0 to {classes - 1}, got {got}{where}")
     return Labels(np.where(kept, codes, -1), kept)
 
 
@@ -242,7 +246,7 @@ def reduce_logits(
     diagonal = rows.empty_map() if derivatives.hess else None
     if rows.classes == 0:
         if values is not None:
-            values[...] = np.nan
+            values[...] = np.nan if labels is None else 0  # without classes every label is one that is left out
     elif rows.count:
         batch_shape, specs = rows.specs([map_, diagonal])
         single = None if class_weights is None else class_weights.astype(np.float32)

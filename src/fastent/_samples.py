@@ -8,6 +8,7 @@ Few cells: dense tables, in batches of columns. Many cells, or more levels than 
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ import numpy as np
 
 from fastent._codes import Codes, as_codes
 from fastent._counts import engine
+from fastent._counts import labels as label_engine
+from fastent._counts.pairs import PairCounter
 from fastent._threads import workers_for
 
 Array = np.ndarray[Any, Any]
@@ -25,6 +28,9 @@ DENSE_CELLS = 1 << 22
 
 BATCH_BYTES = 1 << 26
 """Tables that exist at a time."""
+
+GUESSED_ENTRIES = 1 << 16
+"""The levels of smaller matrices are found sooner than they are guessed."""
 
 METHODS = ("auto", *engine.METHODS)
 STATISTICS = engine.STATISTICS
@@ -38,10 +44,15 @@ class Columns(NamedTuple):
     kept: Array | None
     single: bool
     names: list[Any] | None
+    guessed: bool = False
 
     def column(self, i: int) -> Columns:
         kept = None if self.kept is None else self.kept[:, i : i + 1]
-        return Columns(self.codes[:, i : i + 1], self.levels[i : i + 1], kept, True, None)
+        return Columns(self.codes[:, i : i + 1], self.levels[i : i + 1], kept, True, None, self.guessed)
+
+
+class _WrongGuess(Exception):
+    """A code is beyond the levels that a sample of the rows shows."""
 
 
 class Sample(NamedTuple):
@@ -58,7 +69,9 @@ def read_columns(
     function: str, name: str, labels: Any, missing: str, workers: int | None, dense: bool = False
 ) -> Columns:
     """Labels as codes; `dense` where levels that do not occur would show."""
-    codes: Codes = _ready_codes(labels, function, workers, dense) or as_codes(labels, f"{function}: {name}", missing)  # type: ignore[arg-type]
+    codes = _ready_codes(labels, function, workers, dense)
+    if codes is None:
+        codes = as_codes(labels, f"{function}: {name}", missing, workers)  # type: ignore[arg-type]
     values, kept = codes.values, codes.kept
     single = values.ndim == 1
     if single:
@@ -75,9 +88,9 @@ def _ready_codes(labels: Any, function: str, workers: int | None, dense: bool) -
     threads = workers_for(function, workers, labels.size)
     if labels.dtype in (np.uint8, np.uint16) and labels.ndim in (1, 2) and labels.flags.aligned:
         matrix = labels if labels.ndim == 2 else labels[:, None]
-        return Codes(labels, engine.largest_codes(matrix, threads) + 1, None, None)
+        return Codes(labels, label_engine.largest_codes(matrix, threads) + 1, None, None)
     if not dense and labels.dtype.kind == "i" and labels.ndim == 1 and labels.flags.c_contiguous:
-        codes, lowest, highest = engine.narrow(labels, threads)
+        codes, lowest, highest = label_engine.narrow(labels, threads)
         return None if codes is None else Codes(codes, np.array([highest - lowest + 1], np.int64), None, None)
     return None
 
@@ -117,9 +130,14 @@ def check_method(function: str, method: str) -> None:
 # ---- counting ------------------------------------------------------------------------------------------------------
 
 
-def level_counts(x: Columns, weights: Array | None) -> list[Array]:
+def level_counts(x: Columns, weights: Array | None, workers: int | None = None) -> list[Array]:
     """Counts of the levels of each column."""
-    counts = []
+    counts: list[Array] = []
+    if weights is None and x.kept is None and x.codes.dtype.itemsize <= 2 and len(x.codes):
+        nothing = Columns(np.zeros((len(x.codes), 1), np.uint8), np.ones(1, np.int64), None, True, None)
+        for _, found in tables("counts", x, nothing, None, workers):
+            counts.extend(found)
+        return [row[:levels] for row, levels in zip(counts, x.levels, strict=True)]
     for i in range(x.codes.shape[1]):
         codes, w, levels = x.codes[:, i], weights, int(x.levels[i]) if len(x.codes) else 0
         if x.kept is not None:
@@ -152,11 +170,14 @@ def tables(
     methods = _methods(function, x, y, weights, method)
     target = np.ascontiguousarray(y.codes[:, 0])
     threads = workers_for(function, workers, samples * columns)
-    counter = engine.TargetCounter(x.codes, x.levels, target, int(y.levels[0]), weights, methods, threads)
+    counter = engine.TargetCounter(x.codes, x.levels, target, int(y.levels[0]), weights, methods, threads, x.guessed)
     batch = max(1, BATCH_BYTES // (8 * counter.cells * (4 * threads + 1)))
     for begin in range(0, columns, batch):
         end = min(columns, begin + batch)
-        yield slice(begin, end), counter.count(begin, end)
+        counts = counter.count(begin, end)
+        if counts is None:
+            raise _WrongGuess
+        yield slice(begin, end), counts
 
 
 def positive_cells(x: Array, y: Array, weights: Array | None) -> Sample:
@@ -198,7 +219,7 @@ def target_statistics(
             kept = np.ones(len(x.codes), bool)
             for side in (x.column(i), y):
                 kept &= True if side.kept is None else side.kept[:, 0]
-            part = Columns(x.codes[kept, i : i + 1], x.levels[i : i + 1], None, True, None)
+            part = Columns(x.codes[kept, i : i + 1], x.levels[i : i + 1], None, True, None, x.guessed)
             other = Columns(y.codes[kept], y.levels, None, True, None)
             left_weights = None if weights is None else weights[kept]
             result[i] = target_statistics(function, part, other, left_weights, workers, method)[0]
@@ -220,16 +241,20 @@ MIRRORED = {"h_x": "h_y", "h_y": "h_x", "h_x_given_y": "h_y_given_x", "h_y_given
 def pair_statistics(
     function: str, x: Columns, y: Columns | None, which: tuple[str, ...], weights: Array | None, workers: int | None
 ) -> Array:
-    """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    """What `measure_pairs` returns, of columns that are read."""
     other = x if y is None else y
     plain = weights is None and x.kept is None and other.kept is None
     levels = max(int(x.levels.max(initial=1)), int(other.levels.max(initial=1)))
     numbers = [STATISTICS[name] for name in which]
     if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
         threads = workers_for(function, workers, x.codes.size)
-        return engine.PairCounter(
-            x.codes, x.levels, None if y is None else y.codes, None if y is None else y.levels, threads
-        ).statistics(numbers)
+        y_codes, y_levels = (None, None) if y is None else (y.codes, y.levels)
+        counter = PairCounter(x.codes, x.levels, y_codes, y_levels, threads)
+        if not counter.fits:
+            raise _WrongGuess
+        return counter.statistics(numbers)
+    if x.guessed or other.guessed:  # what counts one by one does not check both sides
+        raise _WrongGuess
     result = np.zeros((len(which), x.codes.shape[1], other.codes.shape[1]))
     mirrored = [STATISTICS[MIRRORED.get(name, name)] for name in which]
     for j in range(other.codes.shape[1]):
@@ -309,6 +334,32 @@ def check_inputs(function: str, x: Any, y: Any, contingency: Any, weights: Any, 
         raise TypeError(f"{function}: pass {names[0]} and {names[1]}, or contingency=")
 
 
+def _guess_columns(labels: Any) -> Columns | None:
+    """Columns of uint8 codes with the levels that a sample of their rows shows; None if they are anything else.
+
+    It saves reading them once more; whoever counts checks the codes, and falls back on the levels there are.
+    """
+    if type(labels) is not np.ndarray or labels.dtype != np.uint8 or labels.ndim != 2 or labels.size < GUESSED_ENTRIES:
+        return None
+    rows = len(labels)
+    sample = [label_engine.largest_codes(part, 1) for part in (labels[:512], labels[:: max(1, rows // 64)])]
+    return Columns(labels, np.maximum(*sample) + 1, None, False, None, True)
+
+
+def _integer_statistics(function: str, x: Any, y: Any, workers: int | None) -> Array | None:
+    """Two arrays of integers of small ranges, the commonest case, in one pass over memory; None if they are not."""
+    for labels in (x, y):
+        plain = type(labels) is np.ndarray and labels.ndim == 1 and labels.dtype.kind in "iu" and labels.dtype.isnative
+        if not plain or not labels.flags.c_contiguous or not labels.flags.aligned or not 0 < len(labels) == len(x):
+            return None
+    table = label_engine.table_of_integers(x, y, workers_for(function, workers, len(x)))
+    if table is None:
+        return None
+    levels = np.array([len(table)], np.int64)
+    found: Array = engine.statistics_of_tables(table.astype(np.float64).reshape(1, -1), levels, table.shape[1], 1)[0]
+    return found
+
+
 def measure(
     function: str,
     x: Any,
@@ -323,9 +374,34 @@ def measure(
     check_inputs(function, x, y, contingency, weights, names)
     if contingency is not None:
         return table_statistics(function, contingency, workers)
-    left = read_columns(function, names[0], x, missing, workers)
+    found = _integer_statistics(function, x, y, workers) if weights is None else None
+    if found is not None:
+        return found
+    left = _guess_columns(x) if weights is None else None
+    if left is None:
+        left = read_columns(function, names[0], x, missing, workers)
     right = read_columns(function, names[1], y, missing, workers)
     check_target(function, right, names[1])
     check_lengths(function, left, right, names)
-    found = target_statistics(function, left, right, check_weights(function, weights, len(left.codes)), workers)
+    w = check_weights(function, weights, len(left.codes))
+    try:
+        found = target_statistics(function, left, right, w, workers)
+    except _WrongGuess:
+        left = read_columns(function, names[0], x, missing, workers)
+        found = target_statistics(function, left, right, w, workers)
     return found[0] if left.single else found
+
+
+def measure_pairs(
+    function: str, x: Any, y: Any, which: tuple[str, ...], weights: Any, missing: str, workers: int | None
+) -> Array:
+    """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    left, right = (_guess_columns(labels) if weights is None else None for labels in (x, y))
+    if left is not None and (y is None or (right is not None and len(left.codes) == len(right.codes))):
+        with contextlib.suppress(_WrongGuess):
+            return pair_statistics(function, left, right, which, None, workers)
+    left = read_columns(function, "x", x, missing, workers)
+    right = None if y is None else read_columns(function, "y", y, missing, workers)
+    if right is not None:
+        check_lengths(function, left, right, ("x", "y"))
+    return pair_statistics(function, left, right, which, check_weights(function, weights, len(left.codes)), workers)

@@ -17,7 +17,7 @@ static void gather_columns(const char *from, int64_t item, int64_t row_stride, i
                            int64_t columns, char *to, int64_t pitch) {
     int64_t row = 0;
     if (item == 1 && column_stride == 1 && columns == 16)
-        for (; row + 16 <= n; row += 16)
+        for (; row + TRANSPOSE_ROWS <= n; row += TRANSPOSE_ROWS)
             transpose_bytes((const uint8_t *)from + row * row_stride, row_stride, (uint8_t *)to + row, pitch);
     for (; row < n; row++) {
         const char *source = from + row * row_stride;
@@ -36,6 +36,13 @@ INLINE int64_t code_at(const char *codes, int64_t item, int64_t i) {
         return (uint8_t)codes[i];
     memcpy(&wide, codes + 2 * i, 2);
     return wide;
+}
+
+INLINE uint8_t largest_byte(const uint8_t *bytes, int64_t n) {
+    uint8_t top = 0;
+    for (int64_t i = 0; i < n; i++)
+        top = bytes[i] > top ? bytes[i] : top;
+    return top;
 }
 
 /* ---- one block of one column against the target ---- */
@@ -119,10 +126,10 @@ static void count_planes(const uint8_t *x, int64_t x_levels, const uint64_t *y_p
 static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row_begin, int64_t row_end, void *scratch,
                   void *tables) {
     char *columns = scratch;
-    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_BLOCK * 2;
+    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_PITCH * 2;
     uint64_t *plane = (uint64_t *)(combined + COUNTS_BLOCK);
     uint32_t(*private_tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(plane + COUNTS_BLOCK / 64 + 8);
-    const int64_t pitch = COUNTS_BLOCK * job->item, cell = 8;
+    const int64_t pitch = COUNTS_PITCH * job->item, cell = 8;
     for (int64_t row = row_begin; row < row_end; row += COUNTS_BLOCK) {
         int64_t n = row_end - row < COUNTS_BLOCK ? row_end - row : COUNTS_BLOCK;
         const char *y = job->y + row * job->y_item;
@@ -140,6 +147,10 @@ static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row
                 char *table = (char *)tables + (group + c - begin) * job->table_stride * cell;
                 int64_t x_levels = job->levels[group + c];
                 int method = job->methods[group + c];
+                if (job->outside != NULL && largest_byte((const uint8_t *)x, n) >= x_levels) {
+                    raise_flag(job->outside);
+                    continue;
+                }
                 if (job->weights != NULL)
                     weigh_cells(x, job->item, y, job->y_item, job->y_levels, n, job->weights + row, (double *)table);
                 else if (method == COUNTS_PLANES)
@@ -171,9 +182,9 @@ static void complete(int64_t *table, int64_t x_levels, int64_t y_levels, const i
 
 /* ---- planes of whole columns ---- */
 
-static void pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
-                 void *scratch) {
-    uint8_t *contiguous = scratch;
+static int64_t pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
+                    void *scratch) {
+    uint8_t *contiguous = scratch, top = 0;
     for (int64_t row = 0; row < n; row += COUNTS_BLOCK) {
         int64_t rows = n - row < COUNTS_BLOCK ? n - row : COUNTS_BLOCK;
         const uint8_t *x = (const uint8_t *)codes + row * row_stride;
@@ -181,9 +192,12 @@ static void pack(const char *codes, int64_t row_stride, int64_t n, int64_t level
             gather_columns((const char *)x, 1, row_stride, 0, rows, 1, (char *)contiguous, rows);
             x = contiguous;
         }
+        uint8_t highest = largest_byte(x, rows);
+        top = highest > top ? highest : top;
         for (int64_t level = 1; level < levels; level++)
             pack_level(x, rows, level, planes + (level - 1) * words + row / 64);
     }
+    return top;
 }
 
 #define OVERLAP_TILE 4
@@ -246,6 +260,8 @@ static void overlap(const uint64_t *a, int64_t a_planes, const uint64_t *b, int6
         }
     }
 }
+
+#include "codes.h"
 
 /* ---- what tables say ---- */
 
@@ -352,63 +368,6 @@ static void statistics(const double *cells, const double *rows, const double *co
     result[COUNTS_MI] = mi;
 }
 
-/* ---- codes ---- */
-
-INLINE void raise_tops(const char *row, int64_t item, int64_t stride, int64_t columns, uint16_t *tops) {
-    for (int64_t c = 0; c < columns; c++) {
-        uint16_t code = (uint16_t)code_at(row + c * stride, item, 0);
-        tops[c] = code > tops[c] ? code : tops[c];
-    }
-}
-
-static void largest(const char *codes, int64_t item, int64_t row_stride, int64_t column_stride, int64_t rows,
-                    int64_t columns, uint16_t *tops) {
-    if (item == 1 && row_stride == 1) {
-        for (int64_t c = 0; c < columns; c++) {
-            const uint8_t *column = (const uint8_t *)codes + c * column_stride;
-            uint8_t top = 0;
-            for (int64_t i = 0; i < rows; i++)
-                top = column[i] > top ? column[i] : top;
-            tops[c] = top > tops[c] ? top : tops[c];
-        }
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++) {
-        const char *row = codes + i * row_stride;
-        if (item == 1 && column_stride == 1)
-            raise_tops(row, 1, 1, columns, tops);
-        else
-            raise_tops(row, item, column_stride, columns, tops);
-    }
-}
-
-/* Contiguous integers of one type less `base`; what does not fit is seen from the extremes. */
-#define NARROW(type)                                                          \
-    {                                                                         \
-        type low, high, value;                                                \
-        memcpy(&low, values, sizeof(type));                                   \
-        high = low;                                                           \
-        for (int64_t i = 0; i < n; i++) {                                     \
-            memcpy(&value, values + i * (int64_t)sizeof(type), sizeof(type)); \
-            low = value < low ? value : low;                                  \
-            high = value > high ? value : high;                               \
-            codes[i] = (uint8_t)((uint64_t)value - (uint64_t)base);           \
-        }                                                                     \
-        *lowest = (int64_t)low;                                               \
-        *highest = (int64_t)high;                                             \
-        break;                                                                \
-    }
-
-static void narrow(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
-                   int64_t *highest) {
-    switch (item) {
-        case 8: NARROW(int64_t)
-        case 4: NARROW(int32_t)
-        case 2: NARROW(int16_t)
-        default: NARROW(int8_t)
-    }
-}
-
 #define JOIN(a, b) a##b
 #define TABLE_NAME(variant) JOIN(counts_, variant)
 #define QUOTE(text) #text
@@ -424,4 +383,5 @@ const counts_table TABLE_NAME(VARIANT) = {
     .entropy = entropy,
     .largest = largest,
     .narrow = narrow,
+    .count_integers = count_integers,
 };

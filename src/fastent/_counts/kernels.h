@@ -26,11 +26,24 @@ typedef struct {
     const double *weights;    /* of the samples, or NULL */
     int64_t table_stride;     /* cells between the tables of two columns */
     const int32_t *methods;   /* of each column */
+    int32_t *outside;         /* set to 1 where a uint8 code of x is not below its levels, and not counted; NULL: none is */
 } counts_job;
 
 #define COUNTS_BLOCK 2048 /* samples that are counted at a time: a multiple of 64 */
 #define COUNTS_GROUP 16   /* columns that are made contiguous at a time */
-#define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_BLOCK * 2 + COUNTS_BLOCK + 4 * 256 * 4 + COUNTS_BLOCK / 8 + 1024)
+#define COUNTS_PITCH (COUNTS_BLOCK + 64) /* codes between these columns: a power of two would put them into the same cache sets */
+#define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_PITCH * 2 + COUNTS_BLOCK + 4 * 256 * 4 + COUNTS_BLOCK / 8 + 1024)
+
+/* A contiguous column of integers, read as codes value - base, all of them below `levels`. */
+typedef struct {
+    const char *values;
+    int64_t item; /* bytes of one, 1 to 8 */
+    int is_signed;
+    int64_t base, levels;
+} counts_integers;
+
+#define COUNTS_INTEGERS_LEVELS 16                       /* of both columns, where they are counted by planes */
+#define COUNTS_INTEGERS_SCRATCH (8192 * 7 + 4 * 256 * 4) /* blocks of both, and their planes or private tables */
 
 /* What can be known of two variables from their table, in nats. */
 enum counts_statistic {
@@ -47,8 +60,8 @@ typedef struct {
                   void *tables);
     /* The cells of level 0 from the others and the counts of y, once all samples are in. */
     void (*complete)(int64_t *table, int64_t x_levels, int64_t y_levels, const int64_t *y_counts);
-    /* The planes of levels 1, 2, ... of one column, each `words` long. */
-    void (*pack)(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
+    /* The planes of levels 1, 2, ... of one column, each `words` long; returns the largest code. */
+    int64_t (*pack)(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
                  void *scratch);
     /* common[i * stride + j] += samples in both planes i of a and j of b, over words [begin, end). */
     void (*overlap)(const uint64_t *a, int64_t a_planes, const uint64_t *b, int64_t b_planes, int64_t words, int64_t begin,
@@ -65,6 +78,10 @@ typedef struct {
     /* Signed integers less `base` as uint8, n > 0 of them, and the smallest and the largest, which may not fit. */
     void (*narrow)(const char *values, int64_t item, int64_t n, int64_t base, uint8_t *codes, int64_t *lowest,
                    int64_t *highest);
+    /* Adds the samples [begin, end) to the table of two columns of integers, by COUNTS_WORDS or COUNTS_PLANES; 0 if one
+     * is not among its levels: the table is of no use then. By planes, the cells of level 0 are of the margins. */
+    int (*count_integers)(const counts_integers *x, const counts_integers *y, int method, int64_t begin, int64_t end,
+                          void *scratch, int64_t *table);
 } counts_table;
 
 #endif

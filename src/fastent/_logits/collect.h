@@ -6,13 +6,14 @@
 
 /* What the loops need of one row, in its own type. */
 struct NAMED(row) {
-    REAL top, lowest, shift, exponent, factor;
+    REAL top, above, lowest, shift, exponent, factor;
     REAL inverse_high, inverse_low;
 };
 
 INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct state_lanes *lanes, int r) {
     struct NAMED(row) row = {0};
     row.top = (REAL)lanes->top[r];
+    row.above = (REAL)lanes->above[r];
     row.shift = (REAL)lanes->shift[r];
     row.exponent = (REAL)lanes->exponent[r];
     row.lowest = (REAL)lanes->lowest[r];
@@ -21,14 +22,20 @@ INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct sta
     return row;
 }
 
-/* exp((z - shift)/T) = 2^k (1 + q); k is what *rounded has in its low bits. `plain`: no shift, and T is 1. */
-INLINE VEC NAMED(exp_parts)(VEC z, const struct NAMED(row) *row, int plain, VEC *rounded) {
+/* z - shift, but not lower than what counts: next to a huge shift only their difference tells how low. A NaN stays.
+ * `plain`: no shift, and T is 1. */
+INLINE VEC NAMED(bounded)(VEC z, const struct NAMED(row) *row, int plain) {
+    return OP(max)(OP(set)(row->lowest), plain ? z : z - OP(set)(row->shift));
+}
+
+/* exp(difference/T) = 2^k (1 + q); k is what *rounded has in its low bits */
+INLINE VEC NAMED(exp_parts)(VEC difference, const struct NAMED(row) *row, int plain, VEC *rounded) {
     const VEC rounder = OP(set)(CONSTANT(ROUNDER)), per_two = OP(set)((REAL)(1 / LN2));
     if (plain) {
-        *rounded = OP(fma)(z, per_two, rounder);
-        return OP(exp_rest_plain)(z, *rounded - rounder);
+        *rounded = OP(fma)(difference, per_two, rounder);
+        return OP(exp_rest_plain)(difference, *rounded - rounder);
     }
-    VEC difference = z - OP(set)(row->shift), high = OP(set)(row->inverse_high), x = difference * high;
+    VEC high = OP(set)(row->inverse_high), x = difference * high;
     VEC low = OP(lost_product)(difference, high, x) + difference * OP(set)(row->inverse_low);
     *rounded = OP(fma)(x, per_two, rounder);
     return OP(exp_rest)(x, *rounded - rounder, low);
@@ -56,8 +63,7 @@ struct NAMED(sums) {
 
 INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy,
                                struct NAMED(sums) *sums) {
-    VEC rounded, bounded = OP(max)(OP(set)(row->lowest), z); /* a NaN stays */
-    VEC q = NAMED(exp_parts)(bounded, row, plain, &rounded);
+    VEC rounded, bounded = NAMED(bounded)(z, row, plain), q = NAMED(exp_parts)(bounded, row, plain, &rounded);
     MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
     VEC power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
     /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
@@ -65,16 +71,16 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
     sums->rests = OP(fma)(power, q, sums->rests);
     sums->others = OP(add_where)(below, sums->others, OP(set)(1));
     if (entropy)
-        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->top) - bounded, sums->spread);
+        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->above) - bounded, sums->spread);
 }
 
 /* The sums over n entries of a row, lane by lane in doubles; `others`: entries other than the top. Meanwhile what lies
  * `ahead` in memory is fetched. */
 INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const struct NAMED(row) *row, int plain, int entropy,
-                               vd *rest, vd *others, vd *spread) {
+                               vd *rest, vd *excess, vd *others, vd *spread) {
     const VEC zero = OP(set)(0);
     const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
-    *rest = *others = *spread = vset(0);
+    *rest = *excess = *others = *spread = vset(0);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
         struct NAMED(sums) even = {zero, zero, zero, zero}, odd = even;
@@ -86,7 +92,8 @@ INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const st
         }
         for (; i < end; i += LANES)
             NAMED(add_entries)(NAMED(part)(x, end, i, -(REAL)INF), row, bias, plain, entropy, &even);
-        *rest += OP(fold)(even.powers + odd.powers) + OP(fold)(even.rests + odd.rests);
+        *rest += OP(fold)(even.powers + odd.powers);
+        *excess += OP(fold)(even.rests + odd.rests);
         *others += OP(fold)(even.others + odd.others);
         if (entropy)
             *spread += OP(fold)(even.spread + odd.spread);
@@ -97,8 +104,8 @@ INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const st
 INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
                                  int entropy, struct state *s) {
     const int is_double = sizeof(REAL) == sizeof(double);
-    vd each[VL], others[VL], spread[VL];
-    each[0] = others[0] = spread[0] = vset(0);
+    vd each[VL], excess[VL], others[VL], spread[VL];
+    each[0] = excess[0] = others[0] = spread[0] = vset(0);
     for (int r = 0; r < rows; r++)
         each[r] = NAMED(largest)(x[r], n);
     raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
@@ -108,11 +115,16 @@ INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, in
     for (int r = 0; r < rows; r++) {
         struct NAMED(row) row = NAMED(make_row)(job, &lanes, r);
         if (plain)
-            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, others + r, spread + r);
+            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, excess + r, others + r, spread + r);
         else
-            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, others + r, spread + r);
+            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, excess + r, others + r, spread + r);
     }
+    const int apart = is_double && !entropy; /* floats and entropies would gain nothing */
+    for (int r = 0; r < rows && !apart; r++)
+        each[r] += excess[r];
     s->rest += across_lanes(SUM, each, rows);
+    if (apart)
+        s->excess += across_lanes(SUM, excess, rows);
     s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - across_lanes(SUM, others, rows);
     if (entropy)
         s->spread += across_lanes(SUM, spread, rows);

@@ -58,6 +58,7 @@ static void NAMED(refine)(const logits_job *job, const logits_operand *operand, 
     sums->rest = vselect(again, better_sums.rest, sums->rest);
     sums->log_sum = vselect(again, better_sums.log_sum, sums->log_sum);
     sums->top_sum = vselect(again, better_sums.top_sum, sums->top_sum);
+    sums->top_sum_low = vselect(again, better_sums.top_sum_low, sums->top_sum_low);
     sums->valid = vselect(again, better_sums.valid, sums->valid);
 }
 #else

@@ -65,6 +65,14 @@ static vd g_vector(const logits_job *job, const struct group *g) {
     return lanes_of(mass);
 }
 
+/* The mean of top - z, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
+INLINE vd mean_gap(const struct state *s, const struct row_sums *z, int is_double) {
+    vd lost, all = vtwo_sum(vset(1), z->rest, &lost), divisor = z->top_sum * all;
+    vd gap = s->spread / (divisor * vset(is_double ? 0x1p900 : 0x1p60));
+    vd off = (vproduct_error(z->top_sum, all, divisor) + (z->top_sum_low * all + z->top_sum * lost)) / divisor;
+    return vfma(-gap, off, gap);
+}
+
 static vd row_value(const logits_job *job, const struct group *g, const struct state *s, const struct row_sums *z,
                     const struct row_sums *u, int is_double, vd total, vd mass) {
     const vd inverse = vset(job->inverse_high);
@@ -75,7 +83,7 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
         return x + (z->log_sum + lost);
     }
     case LOGITS_ENTROPY:
-        return z->log_sum + s->spread / (z->top_sum * vset(is_double ? 0x1p900 : 0x1p60)) * inverse / (vset(1) + z->rest);
+        return z->log_sum + mean_gap(s, z, is_double) * inverse;
     case LOGITS_LABEL_LOSS: {
         double gaps[VL] = {0}, weights[VL] = {0};
         for (int r = 0; r < g->rows; r++) {

@@ -27,19 +27,19 @@
 /* ln 2 in two parts, the product of the first with twelve bits exact */
 #define double_LN2_FIRST 0x1.62e42fefa3p-1
 #define double_LN2_SECOND 0x1.3de6af278ece6p-42
-#define double_BEYOND 1e300
+#define double_BEYOND 0x1.fffffffffffffp1023
 #define double_CHUNK (64 * VL)
 
 #define float_OFFSET 60
 #define float_FLOOR 127
 #define float_FLOOR_OF_RESULTS 110
-#define float_FAR 128
+#define float_FAR 1024
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
 #define float_MANTISSA SINGLE_MANTISSA_BITS
 #define float_LN2_FIRST 0x1.62e43p-1f
 #define float_LN2_SECOND (-0x1.05c61p-29f)
-#define float_BEYOND 1e30f
+#define float_BEYOND 0x1.fffffep127f
 #define float_CHUNK (32 * SL) /* then sums go on in doubles */
 /* below, terms that floats take for zero would show */
 #define FLOAT_LOWEST_REST 0x1p-100

@@ -18,7 +18,7 @@ struct peeled {
 
 struct uncertainty_scratch {
     struct known_double *known;
-    double *normaliser;
+    double *normaliser, *scale;
     double *shares;     /* members x block */
     struct peeled *own; /* of each member */
     double *best;       /* of each member: its largest entry, */
@@ -74,6 +74,7 @@ static int64_t lay_out_members(struct uncertainty_scratch *s, char *scratch, con
     char *at = (char *)(((uintptr_t)scratch + 63) & ~(uintptr_t)63);
     s->known = cut(&at, (int64_t)sizeof(struct known_double) * members);
     s->normaliser = cut(&at, 8 * members);
+    s->scale = cut(&at, 8 * members);
     s->shares = cut(&at, 8 * members * pitch);
     s->own = cut(&at, (int64_t)sizeof(struct peeled) * members);
     s->best = cut(&at, 8 * members);
@@ -98,8 +99,7 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
             int part = count - r < step ? (int)(count - r) : (int)step;
             struct state state = collect_double(&rows, &job->p, offsets + r, part, 1, s->buffer, s->raw, &pieces);
             struct row_sums sums = finish_sums(&rows, &state, 1);
-            vd spread = state.spread / (sums.top_sum * vset(0x1p900));
-            vd entropy = sums.log_sum + spread / (vset(1) + sums.rest);
+            vd entropy = sums.log_sum + mean_gap(&state, &sums, 1);
             know_double(&rows, &state, &sums, part, s->known + first + r);
             for (int i = 0; i < part; i++) {
                 s->entropy[first + r + i] = vlane(entropy, i);
@@ -111,23 +111,35 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
     return 1;
 }
 
-/* Probabilities: the sum of each member. */
+/* The sum of a member's entries times `scale`, and its least entry. */
+static double scaled_sum(const members_job *job, int64_t offset, double scale, struct uncertainty_scratch *s, double *least) {
+    vd sum = vset(0), low = vset(INF);
+    for (int64_t start = 0, n; start < job->classes; start += n) {
+        n = job->classes - start < BLOCK ? job->classes - start : BLOCK;
+        const double *x = load_entries_double(&job->p, offset, start, n, s->buffer, s->raw);
+        for (int64_t i = 0; i < n; i += VL) {
+            sum += vset(scale) * part_double(x, n, i, 0);
+            low = vmin(part_double(x, n, i, 0), low);
+        }
+    }
+    double total = 0;
+    *least = INF;
+    for (int i = 0; i < VL; i++) {
+        total += vlane(sum, i);
+        *least = vlane(low, i) < *least ? vlane(low, i) : *least;
+    }
+    return total;
+}
+
+/* Probabilities: the sum of each member. What overflows, or has lost digits below the normal numbers, is added up again,
+ * scaled by a power of two. */
 static int know_sums(const members_job *job, int64_t offset, struct uncertainty_scratch *s) {
     for (int64_t m = 0; m < job->members; m++) {
-        vd sum = vset(0), low = vset(INF);
-        for (int64_t start = 0, n; start < job->classes; start += n) {
-            n = job->classes - start < BLOCK ? job->classes - start : BLOCK;
-            const double *x = load_entries_double(&job->p, offset + m * job->p.batch_strides[0], start, n, s->buffer, s->raw);
-            for (int64_t i = 0; i < n; i += VL) {
-                sum += part_double(x, n, i, 0);
-                low = vmin(part_double(x, n, i, 0), low);
-            }
-        }
-        double total = 0, least = INF;
-        for (int i = 0; i < VL; i++) {
-            total += vlane(sum, i);
-            least = vlane(low, i) < least ? vlane(low, i) : least;
-        }
+        const int64_t member = offset + m * job->p.batch_strides[0];
+        double least, total = scaled_sum(job, member, 1, s, &least);
+        s->scale[m] = total < 0x1p-900 ? 0x1p500 : total < INF ? 1 : 0x1p-500;
+        if (s->scale[m] != 1)
+            total = scaled_sum(job, member, s->scale[m], s, &least);
         if (!(total > 0 && total < INF && least >= 0))
             return 0;
         s->normaliser[m] = total;
@@ -141,10 +153,10 @@ static void fill_shares(const members_job *job, int64_t m, int64_t offset, int64
     for (int64_t at = 0, part; at < n; at += part) {
         part = n - at < BLOCK ? n - at : BLOCK;
         const double *x = load_entries_double(&job->p, offset + m * job->p.batch_strides[0], start + at, part, s->buffer, s->raw);
-        vd inverse = vset(1) / vset(s->normaliser[m]);
+        vd scale = vset(s->scale[m]), inverse = vset(1) / vset(s->normaliser[m]);
         for (int64_t i = 0; i < part; i += VL) {
             vd z = part_double(x, part, i, job->logits ? -INF : 0);
-            vstore(shares + at + i, job->logits ? probability_double(z, s->known + m, 0) : z * inverse);
+            vstore(shares + at + i, job->logits ? probability_double(z, s->known + m, 0) : scale * z * inverse);
         }
         for (int64_t i = 0; i < part && votes; i++) {
             double entry;
@@ -211,10 +223,13 @@ static void members_row(const members_job *job, int64_t row, struct uncertainty_
         for (int64_t m = 0; m < members; m++)
             fill_shares(job, m, offset, start, n, votes, s->shares + m * pitch, s);
         for (int64_t i = 0; i < n; i += VL) {
-            vd sum = zero;
-            for (int64_t m = 0; m < members; m++)
-                sum += vload(s->shares + m * pitch + i);
-            vd average = sum * share_of_one;
+            vd sum = zero, first = vload(s->shares + i), apart = zero;
+            for (int64_t m = 0; m < members; m++) {
+                vd share = vload(s->shares + m * pitch + i);
+                sum += share;
+                apart = vmax(vabs(share - first), apart);
+            }
+            vd average = vselect(veq(apart, zero), first, sum * share_of_one); /* their mean to the bit where all agree */
             peel(&mean, average);
             for (int64_t m = 0; m < members && (information || own_entropy); m++) {
                 vd share = vload(s->shares + m * pitch + i);
@@ -226,9 +241,13 @@ static void members_row(const members_job *job, int64_t row, struct uncertainty_
         }
     }
     struct peeled_row total = peeled_total(&mean);
-    double aleatoric = 0, epistemic = 0, vote_entropy = 0;
-    for (int64_t m = 0; m < members && job->values[MEMBERS_ALEATORIC]; m++)
-        aleatoric += (own_entropy ? peeled_total(s->own + m).entropy : s->entropy[m]) / (double)members;
+    double epistemic = 0, vote_entropy = 0;
+    vd entropies = zero, low = zero, lost;
+    for (int64_t m = 0; m < members && job->values[MEMBERS_ALEATORIC]; m++) {
+        entropies = vtwo_sum(entropies, vset(own_entropy ? peeled_total(s->own + m).entropy : s->entropy[m]), &lost);
+        low += lost;
+    }
+    double aleatoric = vlane(entropies + low, 0) / (double)members;
     for (int i = 0; i < VL; i++)
         epistemic += vlane(divergence, i) / (double)members;
     double commonest = votes ? (double)tally(s->vote, members, &vote_entropy) : 0;

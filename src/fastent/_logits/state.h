@@ -9,7 +9,8 @@ struct state {
     vd top;      /* the largest entry so far, -inf before any */
     vd shift;    /* subtracted from every entry: 0, or the top where that is huge */
     vd exponent; /* K, of the top */
-    vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset) */
+    vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset); without entropy, of its powers of two, */
+    vd excess;   /* and of what the terms have beside these: two sums lose less than one */
     vd ties;     /* how many entries equal the top */
     vd spread;   /* sum of exp((z - shift)/T) (top - z), in the same units */
 };
@@ -19,7 +20,8 @@ struct row_sums {
     vd valid;        /* 1, or NaN for a row with a NaN, +inf or nothing but -inf */
     vd rest;         /* R: sum over all entries but one largest of exp((z - top)/T) */
     vd log_sum;      /* ln(1 + R) = ln sum exp((z - top)/T) */
-    vd top_sum;      /* exp((top - shift)/T) 2^-K */
+    vd top_sum;      /* exp((top - shift)/T) 2^-K, */
+    vd top_sum_low;  /* and what its rounding lost */
 };
 
 static const struct {
@@ -29,29 +31,32 @@ static const struct {
 /* Its lanes one by one, as loops over the entries of a row take them. */
 struct state_lanes {
     double top[VL], shift[VL], exponent[VL];
-    double lowest[VL]; /* lower entries count as this one */
+    double above[VL];  /* the top, less the shift */
+    double lowest[VL]; /* lower entries, less the shift, count as this one */
 };
 
 INLINE struct state no_entries(void) {
     vd zero = vset(0);
-    return (struct state){vset(-INF), zero, zero, zero, zero, zero};
-}
-
-/* (z - shift)/T and what its rounding lost */
-INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
-    vd high = vset(job->inverse_high), x = difference * high;
-    *lost = vproduct_error(difference, high, x) + difference * vset(job->inverse_low);
-    return x;
-}
-
-/* exp((top - shift)/T) 2^-K 2^n, near 2^n */
-INLINE vd top_value(const logits_job *job, const struct state *s, vd n) {
-    vd lost, x = tempered(job, s->top - s->shift, &lost);
-    vd reduced = vfma(s->exponent, vset(-double_LN2_FIRST), x);
-    return vexp2_times(n, reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), vset(1));
+    return (struct state){vset(-INF), zero, zero, zero, zero, zero, zero};
 }
 
 INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
+
+/* (z - shift)/T and what its rounding lost, nothing of infinity */
+INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
+    vd high = vset(job->inverse_high), x = difference * high;
+    *lost = finite_or_zero(vproduct_error(difference, high, x) + difference * vset(job->inverse_low));
+    return x;
+}
+
+/* exp((top - shift)/T) 2^-K 2^n, near 2^n, and what its last rounding lost */
+INLINE vd top_value(const logits_job *job, const struct state *s, vd n, vd *low) {
+    vd lost, k, x = tempered(job, s->top - s->shift, &lost);
+    vd reduced = vfma(s->exponent, vset(-double_LN2_FIRST), x);
+    vd q = vexp_parts(reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), &k), value = vset(1) + q;
+    *low = vscale(q - (value - vset(1)), n + k);
+    return vscale(value, n + k);
+}
 
 /* No shift, and T is 1: entries are used as they are. */
 INLINE int is_plain(const logits_job *job, const struct state *s) {
@@ -62,20 +67,23 @@ INLINE void lay_out_lanes(const logits_job *job, const struct state *s, double f
     vstore(lanes->top, s->top);
     vstore(lanes->shift, s->shift);
     vstore(lanes->exponent, s->exponent);
-    vstore(lanes->lowest, finite_or_zero(s->top - vset(floor / job->inverse_high))); /* without a finite top any will do */
+    vd above = finite_or_zero(s->top - s->shift); /* without a finite top any will do */
+    vstore(lanes->above, above);
+    vstore(lanes->lowest, above - vset(floor / job->inverse_high));
 }
 
 /* What was summed up, in the units of another top; `all`: with the former top, now one of the rest. */
 INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd top, vd shift, vd exponent, int is_double,
                          int entropy) {
     const vd zero = vset(0), offset = vset(state_units[is_double].offset);
-    vd lost, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset), zero);
+    vd lost, low, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset, &low), zero);
     vd all = s->rest + old_top;
     vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
     vm any = vlt(vset(-INF), s->top);
     if (entropy)
-        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all, s->spread) * scale, zero), s->spread);
+        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all + s->excess, s->spread) * scale, zero), s->spread);
     s->rest = vselect(grows, vselect(any, all * scale, s->rest), s->rest); /* a NaN stays */
+    s->excess = vselect(grows, vselect(any, s->excess * scale, s->excess), s->excess);
     s->ties = vselect(grows, zero, s->ties);
 }
 
@@ -98,11 +106,19 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
 
 INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s, int is_double) {
     struct row_sums f;
-    const vd nan = vset(NOT_A_NUMBER);
-    f.top_sum = top_value(job, s, vset(0));
-    f.rest = s->rest / (f.top_sum * vset(is_double ? 0x1p900 : 0x1p60)) + (s->ties - vset(1));
+    const vd nan = vset(NOT_A_NUMBER), units = vset(is_double ? 0x1p900 : 0x1p60);
+    vd low, unit_low, unit = units * top_value(job, s, vset(0), &unit_low);
+    f.top_sum = unit / units;
+    f.top_sum_low = unit_low;
+    vd lost, rest = vtwo_sum(s->rest, s->excess, &lost), quotient = rest / unit, more = vset(0);
+    if (is_double) { /* the quotient to twice the digits, so that confident rows lose none after the sum */
+        vd product = quotient * unit, left = (rest - product) - vproduct_error(quotient, unit, product) + lost;
+        more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
+    }
+    vd sum = vtwo_sum(quotient, s->ties - vset(1), &low);
+    f.rest = sum + (low + more);
     f.valid = vselect(vle(vset(0), f.rest), vselect(vlt(vabs(s->top), vset(INF)), vset(1), nan), nan);
-    f.log_sum = vlog1p(f.rest) * f.valid;
+    f.log_sum = vlog1p_with(f.rest, (low + more) - (f.rest - sum)) * f.valid;
     return f;
 }
 

@@ -31,7 +31,7 @@ static void NAMED(know)(const logits_job *job, const struct state *s, const stru
 /* softmax(z/T), also where it is subnormal; 0 for -inf */
 INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int plain) {
     VEC rounded, factor = OP(set)(known->row.factor);
-    VEC q = NAMED(exp_parts)(OP(max)(OP(set)(known->row.lowest), z), &known->row, plain, &rounded);
+    VEC q = NAMED(exp_parts)(NAMED(bounded)(z, &known->row, plain), &known->row, plain, &rounded);
     VEC k = rounded - OP(set)(CONSTANT(ROUNDER)) - OP(set)(known->row.exponent);
     return OP(select)(OP(equal)(z, OP(set)(known->row.top)), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
 }
@@ -155,7 +155,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
     case LOGITS_ENTROPY: /* -p (ln p + H) */
         log_share = OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
         log_share = share * (log_share + OP(set)(slopes->value));
-        return OP(select)(OP(equal)(share, zero), zero, -scale * log_share);
+        return OP(select)(OP(equal)(share, zero), zero, zero - scale * log_share);
     case LOGITS_CROSS_ENTROPY:
         return scale * (share - NAMED(probability)(u, q, plain));
     case LOGITS_KL:

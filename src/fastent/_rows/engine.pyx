@@ -39,6 +39,7 @@ cdef extern from "kernels.h" nogil:
         int64_t length
         int lanes_are_outputs
         int tile_width
+        int pairs
         int measure
         int grade
         int normalize
@@ -53,6 +54,8 @@ cdef extern from "kernels.h" nogil:
         void segment(const rows_job *, int64_t, int64_t, int, const void *, void *, void *) noexcept nogil
         int fold(const rows_job *, int64_t, int64_t, int, const void *, void *, void *) noexcept nogil
         void map(const rows_job *, int64_t, int64_t, void *) noexcept nogil
+        int64_t pair_rows(const rows_job *) noexcept nogil
+        void pairs(const rows_job *, int64_t, int64_t, void *) noexcept nogil
         int64_t scratch_bytes(const rows_job *) noexcept nogil
         int64_t block_count(const rows_job *) noexcept nogil
         int64_t tile_node_bytes(const rows_job *) noexcept nogil
@@ -88,6 +91,7 @@ DTYPES = {
 cdef enum:
     SLICE = 1 << 22       # entries per worker between looks at Ctrl-C: 2 to 80 ms
     SLOW_SLICE = 1 << 20  # where powers are taken
+    SMALLEST_SIDE = 16    # rows of a tile of pairs: fewer share too little of what is prepared
     CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
 
 cdef const rows_table *tables[MAX_TABLES]
@@ -213,6 +217,8 @@ cdef inline void run_piece(const rows_table *table, const rows_job *job, int64_t
                            bint mapping) noexcept nogil:
     if mapping:
         table.map(job, begin, end, scratch)
+    elif job.pairs:
+        table.pairs(job, begin, end, scratch)
     else:
         table.reduce(job, begin, end, scratch)
 
@@ -264,6 +270,9 @@ cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
     cdef int64_t along = job.batch_shape[job.batch_dims - 1], lines = outputs // along, width = ROWS_TILE
     cdef int64_t blocks = active.block_count(job), tiles, tile_entries
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
+    cdef int64_t side = active.pair_rows(job)
+    if side > 0:
+        return run_pairs(job, side, workers)
     if not job.lanes_are_outputs:
         # rows are done one after the other anyway: small tiles share them out evenly, and let Ctrl-C in between
         width = min(width, max(1, slice_entries(job) // job.length))
@@ -278,6 +287,16 @@ cdef int run(rows_job *job, int64_t outputs, int workers) except -1:
         return run_segments(job, tiles, max(1, segment_blocks * tile_entries // blocks), workers)
     job.tile_width = <int>width
     return run_units(job, tiles, tile_entries, workers, False)
+
+
+cdef int run_pairs(rows_job *job, int64_t side, int workers) except -1:
+    """Square tiles of a grid of pairs, smaller ones where there would be too few to share out."""
+    cdef int64_t rows = job.batch_shape[0], columns = job.batch_shape[1]
+    while workers > 1 and side > SMALLEST_SIDE and ceil_div(rows, side) * ceil_div(columns, side) < workers * CHUNKS:
+        side //= 2
+    job.pairs = 1
+    job.tile_width = <int>side
+    return run_units(job, ceil_div(rows, side) * ceil_div(columns, side), side * side * job.length, workers, False)
 
 
 def reduce(tuple codes, tuple numbers, tuple batch_shape, tuple reduce_shape, bint outer, tuple p, q, where, tuple out,
@@ -373,6 +392,7 @@ def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
         job.q.data = <char *>q_view.buf
         PyBuffer_Release(&q_view)
     job.where.data = NULL
+    job.pairs = 0
     job.interrupted = NULL
     job.out.data = <char *>&value
     job.out.dtype = ITEM_FLOAT64

@@ -9,12 +9,12 @@
  * rows whose divergence is below 2^-60: with sums to twice the digits.
  */
 #include "blocks.h"
+#include "extremes.h"
 #include "kernels.h"
 #include "map.h"
+#include "pairs.h"
 #include "tree.h"
 
-#define REGULAR_LOW 0x1p-960
-#define REGULAR_HIGH 0x1p1000
 #define NEARLY_EQUAL 0x1p-60
 
 /* Float lanes where there are any for the measure; divergences masked by zeros would mostly be done again. */
@@ -200,9 +200,32 @@ static int64_t lay_out(struct workspace *w, char *scratch, const rows_job *job) 
     return at - scratch;
 }
 
+/* For pairs: two prepared sides, room for a row on its way there, and the workspace of those done again. */
+struct pairs_workspace {
+    struct pairs_layout layout;
+    struct side sides[2];
+    double *x, *row;
+    struct workspace again;
+};
+
+static int64_t lay_out_pairs(struct pairs_workspace *w, char *scratch, const rows_job *job) {
+    w->layout = pairs_layout(job);
+    const struct pairs_layout *l = &w->layout;
+    char *at = scratch + lay_out(&w->again, scratch, job);
+    at = (char *)(((uintptr_t)at + 63) & ~(uintptr_t)63);
+    for (int s = 0; s < 2; s++) {
+        w->sides[s].rows = cut(&at, l->rows * l->pitch * l->item);
+        w->sides[s].first = -1;
+    }
+    w->x = cut(&at, (job->length + VL) * (int64_t)sizeof(double));
+    w->row = cut(&at, l->pitch * (int64_t)sizeof(double));
+    return at - scratch;
+}
+
 static int64_t scratch_bytes(const rows_job *job) {
     struct workspace w;
-    return lay_out(&w, NULL, job) + 64;
+    struct pairs_workspace pairs;
+    return (job->pairs ? lay_out_pairs(&pairs, NULL, job) : lay_out(&w, NULL, job)) + 64;
 }
 
 /* Rows so nearly equal that the rounding of their sums shows; rows that are equal are done. */
@@ -241,6 +264,7 @@ static void tile_values_in_doubles(const rows_job *job, const struct tile *t, do
             vstore(values + v * VL, vselect(vlt(value, vset(NEARLY_EQUAL)), vselect(vlt(vset(0), value), exact, value), value));
         }
     }
+    correct_extremes(job, t, nodes, scale_p, scale_q, values, w);
 }
 
 static vm lanes_that_need_doubles(const rows_job *job, const struct node *n) {
@@ -301,6 +325,67 @@ static void reduce(const rows_job *job, int64_t tile_begin, int64_t tile_end, vo
         reduce_tile(job, tile, &w);
 }
 
+/* ---- pairs ---- */
+
+static int64_t pair_rows(const rows_job *job) { return are_pairs(job) ? pairs_layout(job).rows : 0; }
+
+/* The rows of the operand that is walked along batch dimension `d`, from `first` on; what is missing in the last group
+ * repeats the first of them. */
+static void prepare_side(const rows_job *job, int d, int64_t first, struct pairs_workspace *w) {
+    struct side *side = w->sides + d;
+    const rows_operand *operand = job->p.batch_strides[d] ? &job->p : &job->q;
+    int64_t rest = job->batch_shape[d] - first;
+    side->first = first;
+    side->count = rest < job->tile_width ? rest : job->tile_width;
+    for (int64_t r = 0; r < side->count || r % PAIRS_TOGETHER; r++)
+        prepare_row(job, operand, (first + (r < side->count ? r : 0)) * operand->batch_strides[d], &w->layout, side, r, w->x,
+                    w->row, &w->again.loader);
+}
+
+/* Divergences of one row with those of the other side, from k times each; what is small is computed again. */
+static void finish_pairs(const rows_job *job, int64_t row, struct pairs_workspace *w, double *values) {
+    const struct side *q = w->sides + 1;
+    const double doubt = w->sides[0].doubt[row], share = 1 / (double)job->length;
+    int64_t group = rows_together(job), at = w->sides[0].first + row;
+    struct tile t = {.vectors = 1};
+    for (int64_t i = 0; i < q->count;) {
+        for (t.width = 0; i + t.width < q->count && t.width < group; t.width++)
+            if (values[i + t.width] > doubt + q->doubt[i + t.width])
+                break;
+        if (t.width == 0) {
+            values[i++] *= share;
+            continue;
+        }
+        double again[VL];
+        t.p = at * job->p.batch_strides[0] + (q->first + i) * job->p.batch_strides[1];
+        t.q = at * job->q.batch_strides[0] + (q->first + i) * job->q.batch_strides[1];
+        tile_values(job, &t, again, &w->again);
+        memcpy(values + i, again, sizeof(double) * (size_t)t.width);
+        i += t.width;
+    }
+}
+
+/* Tiles of pairs, those with the same rows of the first dimension one after the other. */
+static void pairs(const rows_job *job, int64_t tile_begin, int64_t tile_end, void *scratch) {
+    struct pairs_workspace w;
+    lay_out_pairs(&w, scratch, job);
+    int64_t across = (job->batch_shape[1] + job->tile_width - 1) / job->tile_width;
+    for (int64_t tile = tile_begin; tile < tile_end; tile++) {
+        int64_t first = tile / across * job->tile_width;
+        if (w.sides[0].first != first)
+            prepare_side(job, 0, first, &w);
+        prepare_side(job, 1, tile % across * job->tile_width, &w);
+        for (int64_t row = 0; row < w.sides[0].count; row++) {
+            double values[PAIRS_ROWS + VL];
+            struct tile t = {.width = w.sides[1].count};
+            t.out = (first + row) * job->out.batch_strides[0] + w.sides[1].first * job->out.batch_strides[1];
+            pair_row(w.sides, row, w.sides + 1, &w.layout, values);
+            finish_pairs(job, row, &w, values);
+            store(job, &t, values);
+        }
+    }
+}
+
 static void segment(const rows_job *job, int64_t tile, int64_t number, int phase, const void *totals, void *nodes,
                     void *scratch) {
     struct workspace w;
@@ -328,6 +413,9 @@ static int fold(const rows_job *job, int64_t tile, int64_t segments, int phase, 
         return 1;
     if (needs_rescue(job, total, t.vectors) || needs_exact_sums(job, total, t.vectors) || any_needs_doubles(job, total, t.vectors))
         return 0;
+    for (int r = 0; r < t.width; r++)
+        if (may_be_extreme(job, total + r / VL, r % VL, 1, 1))
+            return 0;
     double values[ROWS_TILE + VL] = {0};
     for (int v = 0; v < t.vectors; v++)
         vstore(values + v * VL, node_value(job, total + v));
@@ -365,6 +453,8 @@ const rows_table TABLE_NAME(VARIANT) = {
     .fold = fold,
     .phase_runs = phase_runs,
     .map = map,
+    .pair_rows = pair_rows,
+    .pairs = pairs,
     .scratch_bytes = scratch_bytes,
     .block_count = block_count,
     .tile_node_bytes = tile_node_bytes,

@@ -55,6 +55,7 @@ typedef struct {
     int64_t length;     /* entries of a row: the product of reduce_shape */
     int32_t lanes_are_outputs; /* the shape of the loop: outer when set, inner otherwise */
     int32_t tile_width; /* outputs done together, along the last batch dimension; at most ROWS_TILE */
+    int32_t pairs;      /* the two batch dimensions are a grid, computed as pairs: tiles of tile_width rows of each side */
     int32_t measure;
     int32_t grade;      /* 0: as good as float64 gets, 1: good enough for float32 results */
     int32_t normalize;
@@ -91,6 +92,9 @@ typedef struct {
     /* Functions of single elements: job->measure is a rows_element, the one reduced dimension is the line walked along,
      * and the tile width is 1. A line has block_count pieces. */
     void (*map)(const rows_job *job, int64_t piece_begin, int64_t piece_end, void *scratch);
+    /* All pairs of rows: how many rows of each side a tile of them may have, 0 where reduce has to do it; and tiles. */
+    int64_t (*pair_rows)(const rows_job *job);
+    void (*pairs)(const rows_job *job, int64_t tile_begin, int64_t tile_end, void *scratch);
     int64_t (*scratch_bytes)(const rows_job *job);
     int64_t (*block_count)(const rows_job *job); /* of one row */
     int64_t (*tile_node_bytes)(const rows_job *job);

@@ -96,18 +96,22 @@ INLINE void span_sum(const double *data, const struct span *span, int want_top, 
 }
 
 /* Sums to twice the digits in place of the plain ones, where those are finite. */
-INLINE void set_exact_sums(const struct span *spans, int rows, struct node *n) {
+INLINE void set_exact_sums(int binary, const struct span *spans, int rows, struct node *n) {
     vd p = vset(0), q = p, p_low = p, q_low = p, lost;
     for (int r = 0; r < (rows ? rows : 1); r++) {
         set_lane(&p, span_exact_sum(spans[r].x, spans + r, rows, &lost), r);
         set_lane(&p_low, lost, r);
+        if (!binary)
+            continue;
         set_lane(&q, span_exact_sum(spans[r].y, spans + r, rows, &lost), r);
         set_lane(&q_low, lost, r);
     }
     vm p_finite = vlt(n->p, vset(INF)), q_finite = vlt(n->q, vset(INF));
     n->p_low = vselect(p_finite, p_low, vset(0));
-    n->q_low = vselect(q_finite, q_low, vset(0));
     n->p = vselect(p_finite, p, n->p);
+    if (!binary)
+        return;
+    n->q_low = vselect(q_finite, q_low, vset(0));
     n->q = vselect(q_finite, q, n->q);
 }
 
@@ -129,7 +133,7 @@ INLINE void statistics(int measure, int grade, int normalize, const struct span 
             n->top = vmax(n->top, rows ? across_rows(HIGHEST, top[operand], rows) : top[operand][0]);
     }
     if (uses_exact_sums(measure, grade))
-        set_exact_sums(spans, rows, n);
+        set_exact_sums(is_binary(measure), spans, rows, n);
 }
 
 /* Sum without the dropped entry, and (for cross-entropy) the other operand's entry at its place. */

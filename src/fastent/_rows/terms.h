@@ -65,9 +65,12 @@ INLINE struct scale scale_of_lane(const struct scale *all, int r) {
 }
 
 INLINE int is_binary(int measure) { return measure >= ROWS_CROSS_ENTROPY; }
-/* Measures of nearly equal rows that the rounding of the sums reaches: in second order, total variation in first. */
+/* Measures of nearly equal rows that the rounding of the sums reaches in second order. */
 INLINE int is_divergence(int measure) { return measure >= ROWS_KL && measure != ROWS_LOG_RATIO; }
-INLINE int uses_exact_sums(int measure, int grade) { return grade == EXACT_SUMS || measure == ROWS_TOTAL_VARIATION; }
+/* Total variation they reach in first order, and so they do ln(max p/q) and, times 1/(1-a), Renyi entropies. */
+INLINE int uses_exact_sums(int measure, int grade) {
+    return grade == EXACT_SUMS || measure == ROWS_TOTAL_VARIATION || measure == ROWS_RENYI || measure == ROWS_RENYI_DIVERGENCE;
+}
 INLINE int has_second(int measure) { return measure == ROWS_RENYI || measure == ROWS_RENYI_DIVERGENCE; }
 /* the operand whose largest entry is needed: 1 for p, 2 for q, 0 for neither */
 INLINE int top_operand(int measure) {
@@ -202,12 +205,24 @@ INLINE vd binomial_tail(vd d, vd order) {
     return vset(0.5) * order * (order - vset(1)) * (d * d) * sum;
 }
 
+/* exp(x) - 1 - x, without cancellation for abs(x) <= ln 2: with h = x/2, (exp(h) - 1)^2 + 2 (exp(h) - 1 - h) */
+INLINE vd exponential_tail(vd x) {
+    vd half = vset(0.5) * x, square = half * half;
+    vd tail = square * vpolynomial(half, EXP_PRECISE, COUNT(EXP_PRECISE)), power = half + tail;
+    return vselect(vle(vabs(x), vset(LN2)), vfma(power, power, tail + tail), vexpm1(x) - x);
+}
+
 /* value: p^a q^(1-a) - a p - (1-a) q, of one sign by Young's inequality, its sum is the sum of powers minus 1;
- * second: p^a q^(1-a), relative to the largest p/q */
+ * second: p^a q^(1-a), relative to the largest p/q.
+ * With d = p/q - 1 and u = ln(1 + d) it is q (exp(a u) - 1 - a d) = q ((exp(a u) - 1 - a u) - a (d - u)). */
 INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const struct scale *s) {
     struct terms t;
     vd excess = s->order - vset(1), p = a * s->unscale, q = b * s->unscale;
-    vd u = vlog_ratio_value(vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE));
+    struct log_ratio ratio = vlog_ratio(vmax(vset(TINY), a), vmax(vset(TINY), b), d, PRECISE);
+    /* what the rounding of a and b took, as shares of them: u enters multiplied by the order and by its power */
+    vd a_lost = (vproduct_error(x, s->x, a) + x * s->x_low) / vmax(vset(TINY), a);
+    vd b_lost = (vproduct_error(y, s->y, b) + y * s->y_low) / vmax(vset(TINY), b);
+    vd u = vlog_ratio_value(ratio) + vselect(ratio.near, vset(0), a_lost - b_lost);
     vm vanishes = veq(y, vset(0));
     vd reference = vselect(vlt(vset(0), excess), s->reference, vset(0));
     /* weighted by the entry of the larger power, so that the other may be too small for a number */
@@ -215,8 +230,13 @@ INLINE struct terms renyi_divergence_term(vd x, vd y, vd a, vd b, vd d, const st
     t.second = vselect(vanishes, vset(0), vselect(vlt(s->order, vset(0.5)), from_q, from_p));
     t.second = vselect(veq(x, vset(0)), vset(0), t.second);
     vd relative = d / vmax(vset(TINY), b);
+    relative = vfma(relative, -b_lost, relative);
     vm near = vle(vabs(relative) * vmax(vset(1), s->order), vset(0.25));
-    t.value = q * vselect(near, binomial_tail(relative, s->order), vexpm1(s->order * u) - s->order * relative);
+    /* d - u where the logarithm is 2 s (1 + excess) with s = d/(2 + d) */
+    vd less = vselect(ratio.near, vfma(relative, ratio.s, -(ratio.s + ratio.s) * ratio.excess), relative - u);
+    vd sum = vselect(vlt(u, vset(-1)), vexpm1(s->order * u) - s->order * relative,
+                     vfma(-s->order, less, exponential_tail(s->order * u)));
+    t.value = q * vselect(near, binomial_tail(relative, s->order), sum);
     t.value = vselect(vanishes, -(s->order * p), t.value);
     t.value = vselect(veq(x, vset(0)), excess * q, t.value); /* 0^a is 0 here also for a = 0: the support counts */
     return t;
@@ -324,7 +344,11 @@ INLINE vd ratio_term(int exact_sums, vd x, vd y, const struct scale *s) {
 /* -ln(part/whole) with full relative accuracy next to 0; rest = whole - part is used where part exceeds half */
 INLINE vd minus_log_share(vd part, vd whole, vd rest) {
     vm most = vlt(vset(0.5) * whole, part);
-    return vselect(most, -vlog1p(-vselect(most, rest, vset(0)) / whole), -vlog(part / whole));
+    vd share = part / whole, log = vlog(share);
+    vm small = vlt(share, vset(0x1p-1000));
+    if (vany(small)) /* perhaps too small for a number */
+        log = vselect(small, vlog(part) - vlog(whole), log);
+    return vselect(most, -vlog1p(-vselect(most, rest, vset(0)) / whole), -log);
 }
 
 /* The measure of a row or block from its sums. */

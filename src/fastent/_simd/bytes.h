@@ -9,13 +9,23 @@
 #define BYTES_SSE2 1
 #endif
 
+/* Where processors without the instruction are served, the compiler would call a function. */
 INLINE int64_t count_bits(uint64_t word) {
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(__POPCNT__) || defined(__aarch64__)
     return __builtin_popcountll(word);
 #else
     word -= (word >> 1) & UINT64_C(0x5555555555555555);
     word = (word & UINT64_C(0x3333333333333333)) + ((word >> 2) & UINT64_C(0x3333333333333333));
     return (int64_t)((((word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f)) * UINT64_C(0x0101010101010101)) >> 56);
+#endif
+}
+
+/* Raises a flag that other threads may raise at the same time. */
+INLINE void raise_flag(int32_t *flag) {
+#if defined(__GNUC__) || defined(__clang__)
+    __atomic_store_n(flag, 1, __ATOMIC_RELAXED);
+#else
+    *(volatile int32_t *)flag = 1;
 #endif
 }
 
@@ -43,25 +53,44 @@ INLINE uint64_t equal_bytes(const uint8_t *bytes, uint8_t level) {
 #endif
 }
 
-/* Sixteen rows of sixteen bytes become sixteen columns. */
+/* TRANSPOSE_ROWS rows of sixteen bytes become sixteen columns. Row i goes with row i + 8 in four rounds of interleaving. */
+#if defined(VEC_AVX2) || defined(VEC_AVX512)
+#define TRANSPOSE_ROWS 32 /* sixteen of them in each half of a register */
+typedef __m256i vrow;
+INLINE vrow load_row(const uint8_t *from, int64_t pitch) {
+    __m128i low = _mm_loadu_si128((const __m128i *)from), high = _mm_loadu_si128((const __m128i *)(from + 16 * pitch));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+INLINE vrow interleave_low(vrow a, vrow b) { return _mm256_unpacklo_epi8(a, b); }
+INLINE vrow interleave_high(vrow a, vrow b) { return _mm256_unpackhi_epi8(a, b); }
+INLINE void store_row(uint8_t *to, vrow x) { _mm256_storeu_si256((__m256i *)to, x); }
+#elif defined(BYTES_SSE2)
+#define TRANSPOSE_ROWS 16
+typedef __m128i vrow;
+INLINE vrow load_row(const uint8_t *from, int64_t pitch) { (void)pitch; return _mm_loadu_si128((const __m128i *)from); }
+INLINE vrow interleave_low(vrow a, vrow b) { return _mm_unpacklo_epi8(a, b); }
+INLINE vrow interleave_high(vrow a, vrow b) { return _mm_unpackhi_epi8(a, b); }
+INLINE void store_row(uint8_t *to, vrow x) { _mm_storeu_si128((__m128i *)to, x); }
+#else
+#define TRANSPOSE_ROWS 16
+#endif
 INLINE void transpose_bytes(const uint8_t *from, int64_t pitch, uint8_t *to, int64_t stride) {
-#if defined(BYTES_SSE2)
-    __m128i a[16], b[16];
+#if defined(VEC_AVX2) || defined(VEC_AVX512) || defined(BYTES_SSE2)
+    vrow a[16], b[16];
     for (int i = 0; i < 16; i++)
-        a[i] = _mm_loadu_si128((const __m128i *)(from + i * pitch));
-    /* four rounds of interleaving row i with row i + 8 */
+        a[i] = load_row(from + i * pitch, pitch);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 8; i++) {
-            b[2 * i] = _mm_unpacklo_epi8(a[i], a[i + 8]);
-            b[2 * i + 1] = _mm_unpackhi_epi8(a[i], a[i + 8]);
+            b[2 * i] = interleave_low(a[i], a[i + 8]);
+            b[2 * i + 1] = interleave_high(a[i], a[i + 8]);
         }
         for (int i = 0; i < 8; i++) {
-            a[2 * i] = _mm_unpacklo_epi8(b[i], b[i + 8]);
-            a[2 * i + 1] = _mm_unpackhi_epi8(b[i], b[i + 8]);
+            a[2 * i] = interleave_low(b[i], b[i + 8]);
+            a[2 * i + 1] = interleave_high(b[i], b[i + 8]);
         }
     }
     for (int i = 0; i < 16; i++)
-        _mm_storeu_si128((__m128i *)(to + i * stride), a[i]);
+        store_row(to + i * stride, a[i]);
 #else
     for (int i = 0; i < 16; i++)
         for (int j = 0; j < 16; j++)

@@ -40,6 +40,24 @@ INLINE vd vexp2m1(vd n, vd x) {
     return vselect(vlt(vset(1022), n + k), vexp2_times(n, x, vset(1)), result);
 }
 
+/* exp(x) - 1 - x, which is never negative, and exp(x) - 1. Next to 0 the excess is r^2 times the polynomial: no digit
+ * cancels. Worst errors, against mpmath: 4.3 ulp for abs(x) < 0.34, 8 up to 1, where three bits cancel, 2.7 beyond. */
+INLINE vd vexp_excess(vd x, vd *less_one) {
+    vd clamped = vmin(vset(2000), vmax(vset(-2000), x));
+    vd k = vfma(clamped, vset(1.44269504088896340736), vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
+    vd r = vfma(k, vset(-LN2_HIGH), clamped), low = k * vset(-LN2_LOW), sum = r + low;
+    vd curved = vfma(sum * sum, vpolynomial(sum, EXP_PRECISE, COUNT(EXP_PRECISE)), low);
+    vd q = r + curved, power = vpow2(vmin(vset(1023), k));
+    vd result = vfma(power, q, power - vset(1));
+    vm huge = vlt(vset(1022), k);
+    if (vany(huge))
+        result = vselect(huge, vscale(vset(1) + q, vmin(vset(2040), k)), result);
+    *less_one = result;
+    /* from 64 on the difference is lost in the exponential, and infinity must not be taken from infinity */
+    vd far = vselect(vlt(vset(64), x), result, result - x);
+    return vselect(veq(k, vset(0)), curved, far);
+}
+
 /* weight * exp(x), and exp(x) - 1 */
 INLINE vd vexp_times(vd x, vd weight) { return vexp2_times(vset(0), x, weight); }
 INLINE vd vexpm1(vd x) { return vexp2m1(vset(0), x); }

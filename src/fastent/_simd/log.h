@@ -40,27 +40,74 @@ INLINE vd vatanh_tail(vd z, int grade) {
                            : vpolynomial(z, ATANH_PRECISE, COUNT(ATANH_PRECISE));
 }
 
-/* ln(x) - shift ln 2 for positive normal x and integer-valued shift; the shift is exact, so callers can keep tiny numbers
- * scaled away from underflow. */
-INLINE vd vlog_shifted(vd x, vd shift, int grade) {
-#if defined(VEC_AVX512)
-    vi index = vtable_index(x);
-    vd r = vfma(vsignificand(x), vtable(LOG_RECIPROCAL, index), vset(-1));
-    vd coarse = vfma(vexponent(x) - shift, vset(LN2), vtable(LOG_OFFSET, index));
-    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
-                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
-    return coarse + vfma(r * r, tail, r);
-#else
+#if !defined(VEC_AVX512)
+/* ln(x 2^-exponent), within ln(2)/2 of 0: *first, less what is returned */
+INLINE vd vlog_reduced(vd x, vd *exponent, int grade, vd *first) {
     vi offset = vbits(x) + vset_bits(ONE_BITS - SQRT_HALF_BITS);
-    vd exponent = vfrom_int(offset >> MANTISSA_BITS) - vset(EXPONENT_BIAS);
+    *exponent = vfrom_int(offset >> MANTISSA_BITS) - vset(EXPONENT_BIAS);
     vd m = vfrom_bits((offset & vset_bits(MANTISSA_MASK)) + vset_bits(SQRT_HALF_BITS));
     vd s = (m - vset(1)) / (m + vset(1));
     vd z = s * s;
     /* m - 1 is exact, the quotient is not: adding its correction last keeps the leading term exact */
-    vd f = m - vset(1);
-    vd half_square = vset(0.5) * f * f;
-    vd tail = s * (half_square + (z + z) * vatanh_tail(z, grade));
-    return vfma(exponent - shift, vset(LN2), f - (half_square - tail));
+    *first = m - vset(1);
+    vd half_square = vset(0.5) * *first * *first;
+    return half_square - s * (half_square + (z + z) * vatanh_tail(z, grade));
+}
+#endif
+
+/* A logarithm before its last additions: exponent ln 2 + (lead + rest). */
+struct log_parts {
+    vd exponent, lead, rest;
+};
+
+INLINE struct log_parts vlog_parts(vd x, vd shift, int grade) {
+    struct log_parts p;
+#if defined(VEC_AVX512)
+    vi index = vtable_index(x);
+    vd r = vfma(vsignificand(x), vtable(LOG_RECIPROCAL, index), vset(-1));
+    p.exponent = vset(0); /* it is in the lead, with the table's entry */
+    p.lead = vfma(vexponent(x) - shift, vset(LN2), vtable(LOG_OFFSET, index));
+    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
+                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
+    p.rest = vfma(r * r, tail, r);
+#else
+    vd exponent;
+    p.rest = -vlog_reduced(x, &exponent, grade, &p.lead);
+    p.exponent = exponent - shift;
+#endif
+    return p;
+}
+
+INLINE vd vlog_sum(struct log_parts p) {
+#if defined(VEC_AVX512)
+    return p.lead + p.rest;
+#else
+    return vfma(p.exponent, vset(LN2), p.lead + p.rest);
+#endif
+}
+
+/* ln(x) - shift ln 2 for positive normal x and integer-valued shift; the shift is exact, so callers can keep tiny numbers
+ * scaled away from underflow. */
+INLINE vd vlog_shifted(vd x, vd shift, int grade) { return vlog_sum(vlog_parts(x, shift, grade)); }
+
+/* ln x = coarse ln 2 + the rest, for positive normal x. The coarse part has 18 bits behind the point, so that sums of its
+ * products stay exact; the rest is at most LOG_REST, and accurate next to 1, where the coarse part is 0. */
+#if defined(VEC_AVX512)
+#define LOG_REST 0.0625
+#else
+#define LOG_REST 0.35
+#endif
+INLINE vd vlog_rest(vd x, vd *coarse, int grade) {
+#if defined(VEC_AVX512)
+    vi index = vtable_index(x);
+    vd r = vfma(vsignificand(x), vtable(LOG2_RECIPROCAL, index), vset(-1));
+    *coarse = vexponent(x) + vtable(LOG2_OFFSET, index);
+    vd tail = grade == SINGLE ? vpolynomial(r, LOG_SINGLE, COUNT(LOG_SINGLE))
+                              : vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
+    return vfma(r * r, tail, r);
+#else
+    vd first, lost = vlog_reduced(x, coarse, grade, &first);
+    return first - lost;
 #endif
 }
 
@@ -72,12 +119,16 @@ INLINE vd vlog(vd x) {
     return vselect(veq(x, vset(0)), vset(-__builtin_inf()), result);
 }
 
-/* ln(1 + x) for x > -1: the logarithm of the rounded sum, corrected by what the rounding lost; -1 gives -inf. */
-INLINE vd vlog1p(vd x) {
+/* ln(1 + x + low) for x > -1 and low at most a rounding of x: the logarithm of the rounded sum, corrected by what the
+ * rounding lost; x = -1 gives -inf. */
+INLINE vd vlog1p_with(vd x, vd low) {
     vd sum = vset(1) + x;
-    vd lost = x - (sum - vset(1));
-    return vselect(veq(sum, vset(0)), vset(-__builtin_inf()), vlog(sum) + lost / sum);
+    vd lost = (x - (sum - vset(1))) + low;
+    struct log_parts p = vlog_parts(sum, vset(0), PRECISE);
+    p.rest += lost / sum;
+    return vselect(veq(sum, vset(0)), vset(-__builtin_inf()), vlog_sum(p));
 }
+INLINE vd vlog1p(vd x) { return vlog1p_with(x, vset(0)); }
 
 /* ln(a/b) of positive normal a and b with one division and no overflow:
  * a/b = 2^k (1+s)/(1-s), so ln(a/b) = k ln 2 + 2 atanh(s).

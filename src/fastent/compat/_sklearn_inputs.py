@@ -1,4 +1,4 @@
-"""What scikit-learn's metrics accept and refuse: labels, arrays, tables and parameters, and its messages."""
+"""What scikit-learn accepts and refuses: labels, arrays, columns, tables and parameters, and its messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable, Sequence
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ AVERAGES: dict[str, Callable[[float, float], float]] = {
     "min": min,
 }
 
+_LARGEST_SEED = 2**32 - 1
 _FLOATS = (np.dtype(np.float64), np.dtype(np.float32), np.dtype(np.float16))
 _LABEL_KINDS = "biufmMUST"
 _RESHAPE = (
@@ -189,11 +190,11 @@ def check_array(given: Any, dtypes: tuple[np.dtype[Any], ...] = (), *, min_sampl
     if array.ndim > 2:
         raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
     _check_finite(array, name)
-    _check_size(array, min_samples)
+    check_size(array, min_samples)
     return array
 
 
-def _check_size(array: Any, min_samples: int) -> None:
+def check_size(array: Any, min_samples: int) -> None:
     if min_samples and num_samples(array) < min_samples:
         raise ValueError(
             f"Found array with {array.shape[0]} sample(s) (shape={array.shape}) while a minimum of {min_samples} is "
@@ -230,7 +231,7 @@ def check_table(given: Any) -> Any:
             raise ValueError(f"Found array with dim {given.ndim}, while dim <= 2 is required.")
         table = given.tocoo(copy=True)  # duplicates will be added up in place
         _check_finite(table.data, dtype=np.dtype(np.int64))
-        _check_size(table, 1)
+        check_size(table, 1)
         return table
     array = _to_array(given)
     _check_finite(array if array.dtype.kind == "f" else np.zeros(0), dtype=np.dtype(np.int64))
@@ -248,8 +249,40 @@ def check_table(given: Any) -> Any:
         raise ValueError(f"Expected 2D array, got {kind} instead:\narray={array.astype(np.int64)}.\n{_RESHAPE}")
     if array.ndim > 2:
         raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
-    _check_size(array, 1)
+    check_size(array, 1)
     return array
+
+
+def check_columns(given: Any) -> Any:
+    """Finite numbers in columns: an array, or a sparse matrix in columns."""
+    if is_sparse(given):
+        if given.dtype.kind == "c":
+            raise ValueError(f"Complex data not supported\n{given}\n")
+        if given.ndim != 2:
+            raise ValueError(f"Expected 2D input, got input with shape {given.shape}.\n{_RESHAPE}")
+        columns = given.tocsc()
+        _check_finite(columns.data, "X", columns.dtype)
+        check_size(columns, 1)
+        return columns
+    array = check_numbers(_to_array(given))
+    if array.ndim < 2:
+        kind = "scalar array" if array.ndim == 0 else "1D array"
+        raise ValueError(f"Expected 2D array, got {kind} instead:\narray={array}.\n{_RESHAPE}")
+    if array.ndim > 2:
+        raise ValueError(f"Found array with dim {array.ndim}, while dim <= 2 is required.")
+    _check_finite(array, "X")
+    check_size(array, 1)
+    return array
+
+
+def check_numbers(array: Array) -> Array:
+    """Objects as numbers; strings are refused."""
+    if array.dtype.kind in "USV":
+        raise ValueError(
+            "dtype='numeric' is not compatible with arrays of bytes/strings.Convert your data to numeric values "
+            "explicitly instead."
+        )
+    return array.astype(np.float64) if array.dtype == object else array
 
 
 def num_samples(x: Any) -> int:
@@ -297,6 +330,17 @@ _KINDS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "weight": (_is_weight, "a float in the range [0.0, inf)"),
     "str": (lambda x: isinstance(x, str), "an instance of 'str'"),
     "average": (lambda x: isinstance(x, str) and x in AVERAGES, f"a str among {{{str(list(AVERAGES))[1:-1]}}}"),
+    "auto": (lambda x: isinstance(x, str) and x == "auto", "a str among {'auto'}"),
+    "count": (lambda x: isinstance(x, Integral) and int(x) >= 1, "an int in the range [1, inf)"),
+    "seed": (
+        lambda x: isinstance(x, Integral) and 0 <= int(x) <= _LARGEST_SEED,
+        f"an int in the range [0, {_LARGEST_SEED}]",
+    ),
+    "random_state": (
+        lambda x: isinstance(x, np.random.RandomState),
+        "an instance of 'numpy.random.mtrand.RandomState'",
+    ),
+    "integer": (lambda x: isinstance(x, Integral), "an instance of 'int'"),
     "none": (lambda x: x is None, "None"),
 }
 

@@ -1,10 +1,11 @@
 r"""SciPy's entropy functions on fastent's engine: change the import, keep the program.
 
-    from fastent.compat.scipy import entropy, jensenshannon, entr, rel_entr, kl_div
+    from fastent.compat.scipy import differential_entropy, entropy, jensenshannon, entr, rel_entr, kl_div
 
 replaces ``scipy.stats.entropy``, ``scipy.spatial.distance.jensenshannon`` and ``scipy.special.entr``, ``rel_entr``,
 ``kl_div`` of SciPy 1.17: the same signatures, defaults (``axis=0``), conventions, dtypes, warnings and messages, with
-the speed and the accuracy of `fastent.distributions`. SciPy need not be installed. Every difference:
+the speed and the accuracy of `fastent.distributions`. SciPy need not be installed. ``differential_entropy`` has a list
+of its own, in `_scipy_differential`. Every difference:
 
 ======================================================= ============================== ==============================
 case                                                    SciPy                          fastent.compat.scipy
@@ -53,8 +54,9 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from numpy.typing import ArrayLike, NDArray
 
 from fastent import _plan, distributions
+from fastent.compat._scipy_differential import differential_entropy
 
-__all__ = ["entr", "entropy", "jensenshannon", "kl_div", "rel_entr"]
+__all__ = ["differential_entropy", "entr", "entropy", "jensenshannon", "kl_div", "rel_entr"]
 
 Array = NDArray[Any]
 Axis = int | tuple[int, ...] | None

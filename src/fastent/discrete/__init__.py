@@ -18,7 +18,7 @@ from fastent.discrete.agreement import (
     purity,
     symmetric_uncertainty,
 )
-from fastent.discrete.counting import contingency, counts
+from fastent.discrete.counting import add_tables, contingency, counts
 from fastent.discrete.information import (
     conditional_entropy,
     entropy,
@@ -41,6 +41,7 @@ from fastent.discrete.splits import BestSplit, best_split
 __all__ = [
     "ESTIMATORS",
     "BestSplit",
+    "add_tables",
     "adjusted_mutual_information",
     "best_split",
     "conditional_entropy",

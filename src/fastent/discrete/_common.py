@@ -18,7 +18,8 @@ _OPTIONS = {
     y : array_like
         Labels, (samples,).
     contingency : array_like or sparse matrix, optional
-        Instead of x and y, their table: counts or weights of shape (levels of x, levels of y), or a stack of such.""",
+        Instead of x and y, their table: counts or weights of shape (levels of x, levels of y), or a stack of such. That
+        of samples that come in pieces is made by `discrete.add_tables`.""",
     "BASE": """base : float, optional
         Unit of the result: 2 for bits, 10 for hartleys; nats without it.""",
     "WEIGHTS": """weights : array_like, optional

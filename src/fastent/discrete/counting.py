@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def counts(x: Any, *, weights: Any = None, missing: str = "raise", workers: int 
     array([1, 2])
     """
     columns = _samples.read_columns("counts", "x", x, missing, workers, dense=True)
-    found = _samples.level_counts(columns, _samples.check_weights("counts", weights, len(columns.codes)))
+    found = _samples.level_counts(columns, _samples.check_weights("counts", weights, len(columns.codes)), workers)
     return found[0] if columns.single else found
 
 
@@ -124,6 +125,73 @@ def dense_tables(
         for batch, tables in _samples.tables("contingency", left, target, weights, workers, method):
             result[batch, j, :, :levels] = tables.reshape(-1, shape[2], levels)
     return result
+
+
+def add_tables(tables: Iterable[Any]) -> Array:
+    """Counts of pieces, added up: n_ij = sum over pieces of n_ij, so that samples may come as a stream.
+
+    What it returns is taken by the measures as `contingency=`: only one piece and one table are in memory at a time.
+
+    Parameters
+    ----------
+    tables : iterable of array_like
+        Counts or weights of the pieces, as `counts` and `contingency` return them, of any number of dimensions, the
+        same for all. Pieces that lack the last levels are padded with zeros. The labels must be numbered alike in all
+        pieces: codes of uint8, uint16 or bool, or categories, not labels that each piece would number anew.
+
+    Returns
+    -------
+    ndarray
+        int64, or float64 if a piece is of floats, in the shape of the largest piece along each axis.
+
+    Raises
+    ------
+    ValueError
+        There are no pieces, or they differ in their number of dimensions.
+    TypeError
+        A piece does not hold real numbers.
+    OverflowError
+        A sum of integers exceeds 2**63 - 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastent import discrete
+    >>> pieces = [(np.uint8([0, 1, 1]), np.uint8([0, 1, 0])), (np.uint8([2, 2]), np.uint8([1, 1]))]
+    >>> table = discrete.add_tables(discrete.contingency(x, y) for x, y in pieces)
+    >>> table
+    array([[1, 0],
+           [1, 1],
+           [0, 2]])
+    >>> print(round(discrete.mutual_information(contingency=table), 4))
+    0.3958
+    """
+    name = "add_tables"
+    total: Array | None = None
+    for i, piece in enumerate(tables):
+        counts = np.asarray(piece)
+        if counts.dtype.kind not in "biuf":
+            raise TypeError(f"{name}: tables must hold real numbers, got dtype {counts.dtype} in piece {i}")
+        counts = counts.astype(np.float64 if counts.dtype.kind == "f" else np.int64)
+        if total is None:
+            total = counts
+            continue
+        if counts.ndim != total.ndim:
+            raise ValueError(
+                f"{name}: tables must have as many dimensions each, got {total.ndim}, and {counts.ndim} in piece {i}"
+            )
+        shape = tuple(np.maximum(total.shape, counts.shape).tolist())
+        if shape != total.shape or counts.dtype.kind == "f":
+            larger = np.zeros(shape, np.result_type(total, counts))
+            larger[tuple(map(slice, total.shape))] = total
+            total = larger
+        part = total[tuple(map(slice, counts.shape))]
+        if total.dtype == np.int64 and (part > np.iinfo(np.int64).max - counts).any():
+            raise OverflowError(f"{name}: a count exceeds 2**63 - 1 in piece {i}; pass tables of floats")
+        part += counts
+    if total is None:
+        raise ValueError(f"{name}: tables must hold at least one piece, got none")
+    return total
 
 
 contingency_table = contingency  # also where `contingency` is an argument

@@ -47,7 +47,7 @@ def entropy(
     np.float64(1.0)
     """
     columns = _samples.read_columns("entropy", "x", x, missing, workers)
-    found = _samples.level_counts(columns, _samples.check_weights("entropy", weights, len(columns.codes)))
+    found = _samples.level_counts(columns, _samples.check_weights("entropy", weights, len(columns.codes)), workers)
     values = np.array([entropy_of_row(row, estimator) for row in found])
     return in_unit("entropy", values[0] if columns.single else values, base)
 

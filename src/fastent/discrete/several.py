@@ -228,13 +228,8 @@ def mutual_information_matrix(
     name = "mutual_information_matrix"
     if metric not in _METRICS:
         raise ValueError(f"{name}: metric must be one of {', '.join(_METRICS)}, got {metric!r}")
-    left = _samples.read_columns(name, "x", x, missing, workers)
-    right = None if y is None else _samples.read_columns(name, "y", y, missing, workers)
-    if right is not None:
-        _samples.check_lengths(name, left, right, ("x", "y"))
-    w = _samples.check_weights(name, weights, len(left.codes))
     which = _METRICS[metric]
-    found = dict(zip(which, _samples.pair_statistics(name, left, right, which, w, workers), strict=True))
+    found = dict(zip(which, _samples.measure_pairs(name, x, y, which, weights, missing, workers), strict=True))
     if metric in ("nmi", "su"):
         constant = (found["h_x"] == 0) & (found["h_y"] == 0)
         share = np.minimum(ratio(found["mi"], (found["h_x"] + found["h_y"]) / 2, 0.0), 1.0)

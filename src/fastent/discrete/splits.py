@@ -9,6 +9,7 @@ import numpy as np
 
 from fastent import _samples
 from fastent._counts import engine
+from fastent._counts.splits import best_end
 from fastent._plan import log_of_base
 from fastent._samples import STATISTICS, Array
 from fastent._threads import workers_for
@@ -85,8 +86,11 @@ def best_split(
         codes, matrix = codes[target.kept[:, 0]], matrix[target.kept[:, 0]]
     levels = int(target.levels[0])
 
+    terms = _terms(len(codes), criterion)
+    target_codes = codes.astype(np.uint32)
+
     def split(column: int) -> tuple[float, float]:
-        return _split_of(matrix[:, column], codes, levels, criterion)
+        return _split_of(matrix[:, column], target_codes, levels, criterion, terms)
 
     threads = workers_for(name, workers, matrix.size)
     with ThreadPoolExecutor(threads) as pool:  # sorting and counting leave the interpreter free
@@ -97,38 +101,29 @@ def best_split(
     return BestSplit(found[:, 0], gain)
 
 
-def _split_of(values: Array, codes: Array, levels: int, criterion: str) -> tuple[float, float]:
+def _terms(samples: int, criterion: str) -> Array:
+    """What a level contributes to the uncertainty of a side, for every count of it."""
+    counts = np.arange(samples + 1, dtype=np.float64)
+    return counts**2 if criterion == "gini" else counts * np.log(np.maximum(counts, 1))
+
+
+def _split_of(values: Array, codes: Array, levels: int, criterion: str, terms: Array) -> tuple[float, float]:
     if values.dtype.kind == "f":
         kept = ~np.isnan(values)
         if not kept.all():
             values, codes = values[kept], codes[kept]
     if not len(values):
         return np.nan, np.nan
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)  # of equal values in any order: they are on one side
     values, codes = values[order], codes[order]
-    ends = np.flatnonzero(values[1:] > values[:-1])  # the last sample of each side that is possible
-    if not len(ends):
+    ends = np.zeros(len(values), np.uint8)
+    ends[:-1] = values[1:] > values[:-1]
+    best, table = best_end(codes, ends, levels, terms, criterion == "gini")
+    if best < 0:
         return np.nan, 0.0
-    left = np.stack([np.cumsum(codes == level)[ends] for level in range(levels)])
-    total = np.bincount(codes, minlength=levels)
-    sides, sizes = (left, total[:, None] - left), (ends + 1, len(values) - 1 - ends)
-    left_over = sum(_left_over(side, size, criterion) for side, size in zip(sides, sizes, strict=True))
-    best = int(np.argmin(left_over))
-    table = np.stack([side[:, best] for side in sides]).astype(np.float64)
-    low, high = float(values[ends[best]]), float(values[ends[best] + 1])
+    low, high = float(values[best]), float(values[best + 1])
     threshold = low + (high - low) / 2
-    return (threshold if threshold < high else low), _gain(table, criterion)
-
-
-def _left_over(counts: Array, size: Array, criterion: str) -> Array:
-    """Uncertainty of one side times its size, for every possible split; the Gini impurity less a constant."""
-    left_over: Array
-    if criterion == "gini":
-        left_over = -(counts.astype(np.float64) ** 2).sum(axis=0) / size
-        return left_over
-    logs = np.log(np.maximum(np.arange(int(size.max()) + 1), 1))
-    left_over = size * logs[size] - (counts * logs[counts]).sum(axis=0)
-    return left_over
+    return (threshold if threshold < high else low), _gain(table.astype(np.float64), criterion)
 
 
 def _gain(table: Array, criterion: str) -> float:

@@ -1,0 +1,1 @@
+"""The continuous engine: divergences of diagonal normals, and sums of logarithms over sorted samples."""

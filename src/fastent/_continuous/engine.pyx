@@ -1,0 +1,289 @@
+# cython: cdivision=True
+"""The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows.
+
+Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
+"""
+
+from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.string cimport memset
+
+import numpy as np
+
+from fastent import _openmp
+
+cdef extern from "kernels.h" nogil:
+    enum:
+        CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
+        NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
+        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
+
+    ctypedef struct normal_job:
+        char *data[NORMAL_OPERANDS]
+        int64_t batch_steps[NORMAL_OPERANDS][CONTINUOUS_MAX_DIMS]
+        int64_t reduce_steps[NORMAL_OPERANDS][CONTINUOUS_MAX_DIMS]
+        int64_t batch_shape[CONTINUOUS_MAX_DIMS]
+        int64_t reduce_shape[CONTINUOUS_MAX_DIMS]
+        int32_t batch_dims, reduce_dims
+        int64_t length, segment
+        int32_t single, lanes_are_outputs
+        double mu_q, log_var_q, precision
+
+    ctypedef struct continuous_table:
+        const char *isa
+        void normal(const normal_job *, int64_t, int64_t, int64_t, double *, void *) noexcept nogil
+        void gather(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
+        double sample(const void *, int64_t, int64_t, int64_t, double, int, void *) noexcept nogil
+        int64_t sample_scratch(int64_t, int64_t, int) noexcept nogil
+        double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
+
+cdef extern from "tables.h" nogil:
+    enum:
+        MAX_TABLES
+    int continuous_tables(const continuous_table **)
+
+# The one place where C's numbers get names in Python.
+SUMS = {
+    "windows": SAMPLE_WINDOWS, "gaps": SAMPLE_GAPS, "slopes": SAMPLE_SLOPES, "neighbors": SAMPLE_NEIGHBORS,
+    "histogram": SAMPLE_HISTOGRAM,
+}
+
+cdef enum:
+    SEGMENT_INNER = 1 << 16  # entries of a row that are added up apart
+    SEGMENT_OUTER = 1 << 10  # entries of a column
+    SLICE = 1 << 22          # entries per worker between looks at Ctrl-C
+    PIECE = 1 << 14          # entries that a worker takes at a time
+    TOGETHER = 8             # samples that are gathered together when they lie beside each other,
+    GATHERED = 1 << 20       # and the bytes that they may take
+
+cdef const continuous_table *tables[MAX_TABLES]
+cdef int table_count = continuous_tables(tables)
+cdef const continuous_table *active = tables[table_count - 1]
+
+
+def isas():
+    """Names of the instruction sets that can be used here, lowest first."""
+    return tuple([tables[i].isa.decode() for i in range(table_count)])
+
+
+def use_isa(str name):
+    """Compute with the kernels of one instruction set from now on."""
+    global active
+    for i in range(table_count):
+        if tables[i].isa.decode() == name:
+            active = tables[i]
+            return
+    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+
+
+cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
+    return (a + b - 1) // b
+
+
+cdef class _Buffers:
+    """The buffers of a call's arrays, held while it runs."""
+    cdef Py_buffer views[NORMAL_OPERANDS]
+    cdef int held
+
+    cdef char *add(self, array, bint writable) except NULL:
+        PyObject_GetBuffer(array, &self.views[self.held], PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
+        self.held += 1
+        return <char *>self.views[self.held - 1].buf
+
+    def __dealloc__(self):
+        for i in range(self.held):
+            PyBuffer_Release(&self.views[i])
+
+
+cdef class _Scratch:
+    """Memory of a call, aligned for vectors."""
+    cdef void *memory
+    cdef char *aligned
+
+    def __cinit__(self, int64_t size):
+        self.memory = PyMem_RawMalloc(<size_t>(size + 64))
+        if self.memory == NULL:
+            raise MemoryError
+        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
+
+    def __dealloc__(self):
+        PyMem_RawFree(self.memory)
+
+
+cdef int region(int workers) except -1:
+    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
+    return workers if workers > 1 and _openmp.enter() else 1
+
+
+def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, bint single, bint outer,
+                double mu_q, double log_var_q, double precision, int workers):
+    """Twice the divergence of each output, and the gradients where there are arrays for them: float64 sums.
+
+    operands: mu, log_var, mu_q, log_var_q, d_mu, d_log_var, None where absent; steps: one tuple per operand.
+    """
+    cdef normal_job job
+    cdef _Buffers buffers = _Buffers()
+    cdef int64_t outputs = 1, segments
+    cdef int threads
+    memset(&job, 0, sizeof(job))
+    job.batch_dims, job.reduce_dims = <int>len(batch_shape), <int>len(reduce_shape)
+    job.length = 1
+    for d, n in enumerate(batch_shape):
+        job.batch_shape[d] = n
+        outputs *= n
+    for d, n in enumerate(reduce_shape):
+        job.reduce_shape[d] = n
+        job.length *= n
+    for i, operand in enumerate(operands):
+        if operand is None:
+            continue
+        job.data[i] = buffers.add(operand, i >= NORMAL_INPUTS)
+        for d, step in enumerate(batch_steps[i]):
+            job.batch_steps[i][d] = step
+        for d, step in enumerate(reduce_steps[i]):
+            job.reduce_steps[i][d] = step
+    job.single, job.lanes_are_outputs = single, outer
+    job.mu_q, job.log_var_q, job.precision = mu_q, log_var_q, precision
+    job.segment = SEGMENT_OUTER if outer else SEGMENT_INNER
+    segments = max(1, ceil_div(job.length, job.segment))
+    sums = np.empty((segments, outputs))
+    if outputs:
+        threads = region(workers)
+        try:
+            run_normal(&job, outputs, segments, sums, threads)
+        finally:
+            if threads > 1:
+                _openmp.leave()
+    total = sums[0]
+    for i in range(1, segments):
+        total += sums[i]
+    return total
+
+
+cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, double[:, ::1] sums,
+                    int workers) except -1:
+    """Pieces of outputs times segments, slice by slice."""
+    cdef const continuous_table *table = active
+    cdef int64_t entries = max(1, min(job.segment, job.length)), width, pieces, units, unit, first, last, slice_units
+    cdef _Scratch scratch = _Scratch(<int64_t>NORMAL_SCRATCH * workers)
+    cdef char *memory = scratch.aligned
+    width = max(1, PIECE // entries)
+    if job.lanes_are_outputs:
+        width = max(CONTINUOUS_BLOCK, width // CONTINUOUS_BLOCK * CONTINUOUS_BLOCK)
+    pieces = ceil_div(outputs, width)
+    units = pieces * segments
+    slice_units = max(workers, SLICE * workers // (entries * min(width, outputs)))
+    for first in range(0, units, slice_units):
+        last = min(first + slice_units, units)
+        with nogil:
+            for unit in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                table.normal(job, unit % pieces * width, min((unit % pieces + 1) * width, outputs), unit // pieces,
+                             &sums[unit // pieces, unit % pieces * width], memory + NORMAL_SCRATCH * threadid())
+        if last < units:
+            PyErr_CheckSignals()
+    return 0
+
+
+def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, int workers):
+    """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on; m for each."""
+    cdef _Buffers buffers = _Buffers()
+    cdef const char *data = buffers.add(x, False)
+    cdef const int64_t[::1] starts = offsets
+    cdef const int64_t[::1] windows = m
+    cdef int64_t samples = starts.shape[0], item = x.itemsize
+    result = np.empty(samples)
+    if samples:
+        threads = region(workers)
+        try:
+            run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
+        finally:
+            if threads > 1:
+                _openmp.leave()
+    return result
+
+
+cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, int64_t n, int64_t step, int sum,
+                     const int64_t[::1] windows, double scale, double[::1] result, int workers) except -1:
+    """Groups of samples, slice by slice."""
+    cdef const continuous_table *table = active
+    cdef int64_t samples = starts.shape[0], together = 1, groups, group, first, last, slice_groups, cost
+    if step != item:
+        together = max(1, min(TOGETHER * 8 // item, GATHERED // (n * item)))
+    cdef int64_t m = int(np.max(windows))
+    cdef int64_t needed = (table.sample_scratch(n, m, sum) + 63) & ~63
+    cdef int64_t stride = needed + ((together * n * item + 63) & ~63)
+    cdef _Scratch scratch = _Scratch(stride * workers)
+    cdef char *memory = scratch.aligned
+    cost = n * together * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
+    groups = ceil_div(samples, together)
+    slice_groups = max(workers, SLICE * workers // cost)
+    for first in range(0, groups, slice_groups):
+        last = min(first + slice_groups, groups)
+        with nogil:
+            for group in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                run_group(table, data, &starts[0], item, n, step, sum, &windows[0], scale, group * together,
+                          min((group + 1) * together, samples), memory + stride * threadid(), needed, &result[0])
+        if last < groups:
+            PyErr_CheckSignals()
+    return 0
+
+
+cdef void run_group(const continuous_table *table, const char *data, const int64_t *starts, int64_t item, int64_t n,
+                    int64_t step, int sum, const int64_t *m, double scale, int64_t begin, int64_t end, char *scratch,
+                    int64_t needed, double *result) noexcept nogil:
+    """The samples [begin, end), gathered as far as they are evenly apart."""
+    cdef int64_t i, rows, row_step
+    cdef char *gathered = scratch + needed
+    cdef int64_t next = begin
+    while next < end:
+        if step == item:
+            result[next] = table.sample(data + starts[next], item, n, m[next], scale, sum, scratch)
+            next += 1
+            continue
+        row_step = starts[next + 1] - starts[next] if next + 1 < end else 0
+        rows = 1
+        while next + rows < end and starts[next + rows] - starts[next] == rows * row_step:
+            rows += 1
+        table.gather(data + starts[next], item, step, row_step, rows, n, gathered)
+        for i in range(rows):
+            result[next + i] = table.sample(gathered + i * n * item, item, n, m[next + i], scale, sum,
+                                            scratch)
+        next += rows
+
+
+cdef enum:
+    CROSS_PIECE = 1 << 14  # numbers whose neighbours are looked up at a time
+
+
+def cross_neighbor_sum(x, y, int64_t k, int workers):
+    """The sum of ln(distance to the k-th nearest number of y) over x, both sorted float64."""
+    cdef int64_t pieces = ceil_div(len(x), CROSS_PIECE)
+    # the k nearest to a number begin at most k places before it
+    firsts = np.minimum(np.maximum(np.searchsorted(y, x[::CROSS_PIECE]) - k, 0), len(y) - k).astype(np.int64)
+    sums = np.empty(pieces)
+    threads = region(workers)
+    try:
+        run_cross_neighbors(x, y, k, firsts, sums, threads)
+    finally:
+        if threads > 1:
+            _openmp.leave()
+    return float(sums.sum())
+
+
+cdef int run_cross_neighbors(const double[::1] x, const double[::1] y, int64_t k, const int64_t[::1] firsts,
+                             double[::1] sums, int workers) except -1:
+    cdef int64_t n = x.shape[0], count = y.shape[0], pieces = sums.shape[0], first, last, i
+    cdef int64_t slice_pieces = max(workers, SLICE * workers // CROSS_PIECE)
+    cdef const continuous_table *table = active
+    for first in range(0, pieces, slice_pieces):
+        last = min(first + slice_pieces, pieces)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                sums[i] = table.cross_neighbors(&x[i * CROSS_PIECE], min(CROSS_PIECE, n - i * CROSS_PIECE), &y[0],
+                                                count, k, firsts[i])
+        if last < pieces:
+            PyErr_CheckSignals()
+    return 0

@@ -1,0 +1,211 @@
+"""All pairs of columns by bit planes: tiles of columns against tiles of columns."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from cython.parallel cimport prange, threadid
+from libc.stdint cimport int64_t, uint64_t
+from libc.string cimport memset
+
+from fastent._counts.engine cimport (
+    COUNTS_H_X,
+    COUNTS_H_X_GIVEN_Y,
+    COUNTS_H_Y,
+    COUNTS_H_Y_GIVEN_X,
+    COUNTS_SCRATCH,
+    COUNTS_STATISTICS,
+    _Scratch,
+    _View,
+    active,
+    ceil_div,
+    counts_table,
+    region,
+    statistics_scratch,
+    table_statistics,
+)
+
+import numpy as np
+
+from fastent import _openmp
+
+cdef enum:
+    SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
+    OVERLAP_WORDS = 1024    # of each plane at a time: the planes of two tiles stay in the second cache
+    OVERLAP_STRIP = 4       # planes that the kernel takes at a time
+    TILE_PLANES = 64
+
+
+cdef class PairCounter:
+    """Tiles of columns of x against tiles of columns of y, or of x itself.
+
+    fits: whether all codes are below the levels, which may be guessed; the statistics are of no use otherwise.
+    """
+    cdef const counts_table *kernels
+    cdef object planes, y_planes, levels, y_levels, offsets, y_offsets, counts, y_counts
+    cdef bint same
+    cdef readonly bint fits
+    cdef int64_t n, words
+    cdef int workers
+
+    def __init__(self, x, levels, y, y_levels, int workers):
+        self.kernels = active
+        self.same = y is None
+        self.fits = True
+        self.n = x.shape[0]
+        self.words = ceil_div(self.n, 64)
+        self.workers = workers
+        self.levels, self.offsets = levels, np.concatenate([[0], np.cumsum(levels - 1)]).astype(np.int64)
+        self.planes, self.counts = self.pack(x, levels, self.offsets)
+        if self.same:
+            self.y_levels, self.y_offsets, self.y_planes, self.y_counts = levels, self.offsets, self.planes, self.counts
+        else:
+            self.y_levels, self.y_offsets = y_levels, np.concatenate([[0], np.cumsum(y_levels - 1)]).astype(np.int64)
+            self.y_planes, self.y_counts = self.pack(y, y_levels, self.y_offsets)
+
+    cdef object pack(self, x, levels, offsets):
+        """The planes of all columns, and the counts of their levels from 1 on."""
+        cdef _View view = _View(x)
+        cdef const int64_t[::1] level_view = levels, offset = offsets
+        total = int(offsets.max()) + 1
+        packed, counts = np.zeros((total, self.words), np.uint64), np.zeros(total, np.int64)
+        cdef uint64_t[:, ::1] planes = packed
+        cdef int64_t[::1] count = counts
+        cdef const char *data = <const char *>view.view.buf
+        cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c, p
+        cdef int threads = region(self.workers)
+        cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * threads)
+        cdef int64_t[::1] top = np.zeros(m, np.int64)
+        if self.n:
+            with nogil:
+                for c in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
+                    top[c] = self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0],
+                                               self.words, scratch.memory + COUNTS_SCRATCH * threadid())
+                    for p in range(offset[c], offset[c + 1]):
+                        self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words,
+                                             &count[p], 1)
+        if threads > 1:
+            _openmp.leave()
+        self.fits = self.fits and bool((np.asarray(top) < levels).all())
+        return packed, counts
+
+    @staticmethod
+    def tiles(offsets):
+        """Column numbers where tiles begin: as many columns as have TILE_PLANES planes together, at least one."""
+        begins, begin, last = [0], 0, len(offsets) - 1
+        while begin < last:
+            end = int(np.searchsorted(offsets, offsets[begin] + TILE_PLANES, side="right")) - 1
+            begin = min(last, max(begin + 1, end))
+            begins.append(begin)
+        return np.array(begins, np.int64)
+
+    def statistics(self, which):
+        """Statistics (their numbers in `which`) of all pairs: (len(which), columns of x, columns of y)."""
+        cdef int64_t m = len(self.levels), k = len(self.y_levels)
+        result = np.zeros((len(which), m, k))
+        x_tiles = self.tiles(self.offsets)
+        y_tiles = x_tiles if self.same else self.tiles(self.y_offsets)
+        pairs = [(i, j) for i in range(len(x_tiles) - 1) for j in range(i if self.same else 0, len(y_tiles) - 1)]
+        if pairs and m and k:
+            self.run(np.array(pairs, np.int64), x_tiles, y_tiles, np.array(which, np.int64), result)
+        return result
+
+    cdef int run(self, pairs, x_tiles, y_tiles, which, result) except -1:
+        cdef const int64_t[:, ::1] pair = pairs
+        cdef const int64_t[::1] x_tile = x_tiles, y_tile = y_tiles, wanted = which
+        cdef const int64_t[::1] levels = self.levels, y_levels = self.y_levels
+        cdef const int64_t[::1] offset = self.offsets, y_offset = self.y_offsets
+        cdef const int64_t[::1] count = self.counts, y_count = self.y_counts
+        cdef const uint64_t[:, ::1] planes = self.planes, y_planes = self.y_planes
+        cdef double[:, :, ::1] out = result
+        cdef int64_t most = max(int(np.diff(self.offsets[x_tiles]).max()), 1)
+        cdef int64_t y_most = max(int(np.diff(self.y_offsets[y_tiles]).max()), 1)
+        cdef int64_t top = int(self.levels.max()), y_top = int(self.y_levels.max())
+        cdef int64_t common_bytes = 8 * most * y_most
+        cdef int64_t size = common_bytes + 8 * top * y_top + statistics_scratch(top, y_top) + 64, first, last, i
+        cdef int threads = region(self.workers)
+        cdef _Scratch scratch = _Scratch(size * threads)
+        cdef int64_t step = max(threads, SLICE_ROWS * 64 * threads // max(1, self.n * most * y_most))
+        try:
+            for first in range(0, pair.shape[0], step):
+                last = min(first + step, pair.shape[0])
+                with nogil:
+                    for i in prange(first, last, num_threads=threads, schedule="dynamic",
+                                    chunksize=1):
+                        self.tile_pair(x_tile[pair[i, 0]], x_tile[pair[i, 0] + 1], y_tile[pair[i, 1]],
+                                       y_tile[pair[i, 1] + 1], y_most, levels, y_levels, offset, y_offset, count,
+                                       y_count, planes, y_planes, wanted, out,
+                                       scratch.memory + size * threadid(), common_bytes, top, y_top)
+                PyErr_CheckSignals()
+        finally:
+            if threads > 1:
+                _openmp.leave()
+        return 0
+
+    cdef void tile_pair(self, int64_t begin, int64_t end, int64_t y_begin, int64_t y_end, int64_t stride,
+                        const int64_t[::1] levels, const int64_t[::1] y_levels, const int64_t[::1] offset,
+                        const int64_t[::1] y_offset, const int64_t[::1] count, const int64_t[::1] y_count,
+                        const uint64_t[:, ::1] planes, const uint64_t[:, ::1] y_planes, const int64_t[::1] wanted,
+                        double[:, :, ::1] out, char *scratch, int64_t common_bytes, int64_t top,
+                        int64_t y_top) noexcept nogil:
+        cdef int64_t *common = <int64_t *>scratch
+        cdef double *table = <double *>(scratch + common_bytes)
+        cdef double *rest = table + top * y_top
+        cdef double statistics[COUNTS_STATISTICS]
+        cdef int64_t a = offset[end] - offset[begin], b = y_offset[y_end] - y_offset[y_begin]
+        cdef int64_t block, word, last, i, j, s, first
+        memset(common, 0, <size_t>common_bytes)
+        if a > 0 and b > 0:
+            for block in range(ceil_div(self.words, OVERLAP_WORDS)):
+                word = block * OVERLAP_WORDS
+                last = min(word + OVERLAP_WORDS, self.words)
+                if not self.same or begin != y_begin:
+                    self.kernels.overlap(&planes[offset[begin], 0], a, &y_planes[y_offset[y_begin], 0], b, self.words,
+                                         word, last, common, stride)
+                    continue
+                for s in range(ceil_div(a, OVERLAP_STRIP)):  # half of the tile; levels of one column never meet
+                    i = s * OVERLAP_STRIP
+                    self.kernels.overlap(&planes[offset[begin] + i, 0], min(OVERLAP_STRIP, a - i),
+                                         &planes[offset[begin] + i, 0], a - i, self.words, word, last,
+                                         common + i * stride + i, stride)
+        for i in range(begin, end):
+            first = y_begin
+            if self.same and y_begin <= i:
+                first = i
+            for j in range(first, y_end):
+                self.fill_table(common, stride, offset[i] - offset[begin], y_offset[j] - y_offset[y_begin], levels[i],
+                                y_levels[j], &count[offset[i]], &y_count[y_offset[j]], table)
+                table_statistics(self.kernels, table, levels[i], y_levels[j], rest, statistics)
+                for s in range(wanted.shape[0]):
+                    out[s, i, j] = statistics[wanted[s]]
+                    if self.same:
+                        out[s, j, i] = statistics[mirrored(wanted[s])]
+
+    cdef void fill_table(self, const int64_t *common, int64_t stride, int64_t row, int64_t column, int64_t x_levels,
+                         int64_t y_levels, const int64_t *x_count, const int64_t *y_count,
+                         double *table) noexcept nogil:
+        """Cells of level 0 are what the others leave of the margins."""
+        cdef int64_t i, j, left, rest
+        table[0] = <double>self.n
+        for j in range(1, y_levels):
+            table[j] = <double>y_count[j - 1]
+            table[0] -= <double>y_count[j - 1]
+        for i in range(1, x_levels):
+            left = x_count[i - 1]
+            for j in range(1, y_levels):
+                rest = common[(row + i - 1) * stride + column + j - 1]
+                table[i * y_levels + j] = <double>rest
+                table[j] -= <double>rest
+                left -= rest
+            table[i * y_levels] = <double>left
+            table[0] -= <double>left
+
+
+cdef inline int64_t mirrored(int64_t statistic) noexcept nogil:
+    """The same of (y, x)."""
+    if statistic == COUNTS_H_X:
+        return COUNTS_H_Y
+    if statistic == COUNTS_H_Y:
+        return COUNTS_H_X
+    if statistic == COUNTS_H_X_GIVEN_Y:
+        return COUNTS_H_Y_GIVEN_X
+    if statistic == COUNTS_H_Y_GIVEN_X:
+        return COUNTS_H_X_GIVEN_Y
+    return statistic

@@ -1,0 +1,381 @@
+"""Functions of logits against their definitions: every option with every kind of target, special values, PyTorch.
+
+How exact they are is in test_logits_accuracy.py, what they accept and refuse in test_logits_inputs.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import zlib
+from typing import Any
+
+import numpy as np
+import oracle_logits as oracle
+import pytest
+
+from fastent import logits
+
+INF, NAN = math.inf, math.nan
+DTYPES = ("float64", "float32")
+ROWS, CLASSES = 5, 7
+
+
+def rng_of(*key: object) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(repr(key).encode()))
+
+
+def logits_of(*shape: int, seed: int = 0, scale: float = 3.0, dtype: str = "float64") -> np.ndarray:
+    return (rng_of("z", seed, shape).standard_normal(shape) * scale).astype(dtype)
+
+
+def check(got: Any, want: Any, what: object = "", units: float = 16) -> None:
+    """Within `units` roundings of the exact numbers, or, next to larger ones in the same array, of the largest."""
+    want, got = oracle.floats(want), np.asarray(got)
+    size = np.abs(want[np.isfinite(want)]).max(initial=0)
+    tolerance = units * np.finfo(got.dtype).eps
+    np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * size, err_msg=str(what))
+
+
+# ---- cross-entropy: options and targets crossed --------------------------------------------------------------------
+
+TARGETS = ("labels", "some ignored", "one-hot", "soft", "target_logits")
+
+
+def targets_of(kind: str, dtype: str) -> tuple[dict[str, Any], list[Any]]:
+    """The arguments, and what the oracle takes for them."""
+    rng = rng_of(kind)
+    labels = rng.integers(CLASSES, size=ROWS)
+    if kind == "some ignored":
+        labels[[1, 4]] = -100
+    if kind in ("labels", "some ignored"):
+        return {"target": labels}, [None if v < 0 else v for v in labels.tolist()]
+    if kind == "one-hot":
+        t = np.eye(CLASSES, dtype=dtype)[labels]
+        return {"target": t}, t.tolist()
+    if kind == "soft":
+        t = rng.dirichlet(np.ones(CLASSES), ROWS).astype(dtype)
+        return {"target": t}, t.tolist()
+    return {"target_logits": logits_of(ROWS, CLASSES, seed=9, dtype=dtype)}, []
+
+
+OPTIONS = {
+    "temperature": (1.0, 2.5),
+    "label_smoothing": (0.0, 0.1),
+    "class_weight": (False, True),
+    "sample_weight": (False, True),
+    "base": (None, 2.0),
+}
+COMBINATIONS = [dict(zip(OPTIONS, v, strict=True)) for v in itertools.product(*OPTIONS.values())]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", TARGETS)
+def test_cross_entropy(kind: str, dtype: str, isa: str, slow: bool) -> None:
+    z = logits_of(ROWS, CLASSES, dtype=dtype)
+    given, targets = targets_of(kind, dtype)
+    for number, combination in enumerate(COMBINATIONS):
+        for reduction in ("none", "mean", "sum") if slow else (("none", "mean", "sum")[number % 3],):
+            options: dict[str, Any] = {**combination, "reduction": reduction}
+            options["class_weight"] = np.arange(1, CLASSES + 1) / 2 if options["class_weight"] else None
+            options["sample_weight"] = np.arange(ROWS) * 0.75 if options["sample_weight"] else None
+            if kind == "target_logits":
+                if options["label_smoothing"] or options["class_weight"] is not None:
+                    continue
+                targets = [oracle.softmax(row, options["temperature"]) for row in given["target_logits"].tolist()]
+            loss, grad, hess = logits.cross_entropy(z, **given, **options, return_grad=True, return_hess=True)
+            want = oracle.cross_entropy(z.tolist(), targets, **options)
+            for got, exact, what in zip((loss, grad, hess), want, ("loss", "grad", "hess"), strict=True):
+                assert got.dtype == dtype
+                check(got, exact, (what, options))
+            assert np.array_equal(logits.cross_entropy(z, **given, **options), loss)
+            only_hess = logits.cross_entropy(z, **given, **options, return_hess=True)
+            assert len(only_hess) == 2 and np.array_equal(only_hess[1], hess)
+
+
+def test_derivatives_are_those_of_the_loss() -> None:
+    """The oracle's formulas against differences of its loss: neither is taken on trust."""
+    z = logits_of(1, 4)[0].tolist()
+    for target in (2, [0.1, 0.2, 0.3, 0.4]):
+        for t, e, weights in ((1.0, 0.0, None), (0.7, 0.2, [1.0, 2.0, 0.5, 3.0])):
+            _, grad, hess = oracle.cross_entropy([z], [target], temperature=t, label_smoothing=e, class_weight=weights)
+            goal = oracle.one_hot(target, 4) if isinstance(target, int) else target
+            loss = functools.partial(oracle.row_loss, target=goal, weights=weights, smoothing=e, temperature=t)
+            first, second = oracle.differences(loss, z)
+            check(oracle.floats(grad[0]), first)
+            check(oracle.floats(hess[0]), second)
+    other = logits_of(1, 4, seed=3)[0].tolist()
+    check(
+        oracle.floats(oracle.kl_gradient(z, other, "q", 0.7)),
+        oracle.differences(lambda x: oracle.kl(z, x, 0.7), other)[0],
+    )
+    check(
+        oracle.floats(oracle.kl_gradient(z, other, "p", 0.7)),
+        oracle.differences(lambda x: oracle.kl(x, other, 0.7), z)[0],
+    )
+    check(oracle.floats(oracle.entropy_gradient(z, 0.7)), oracle.differences(lambda x: oracle.entropy(x, 0.7), z)[0])
+    for y, w in ((1.0, 3.0), (0.3, 1.0)):
+        _, grad, hess = oracle.binary_cross_entropy(1.25, y, w)
+        first, second = oracle.differences(lambda x, y=y, w=w: oracle.binary_cross_entropy(x[0], y, w)[0], [1.25])
+        check(oracle.floats([grad, hess]), [first[0], second[0]])
+
+
+# ---- the other functions -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 3.0])
+def test_one_array(dtype: str, temperature: float, isa: str) -> None:
+    z = logits_of(ROWS, CLASSES, dtype=dtype)
+    rows, t = z.tolist(), temperature
+    check(logits.log_sum_exp(z, temperature=t), [oracle.log_sum_exp(r, t) for r in rows])
+    check(logits.softmax(z, temperature=t), [oracle.softmax(r, t) for r in rows])
+    check(logits.log_softmax(z, temperature=t), [oracle.log_softmax(r, t) for r in rows])
+    check(logits.perplexity(z, temperature=t), [oracle.perplexity(r, t) for r in rows])
+    h, grad = logits.entropy(z, temperature=t, base=2, return_grad=True)
+    bits = oracle.CTX.ln(2)
+    check(h, [oracle.entropy(r, t) / bits for r in rows])
+    check(grad, [[g / bits for g in oracle.entropy_gradient(r, t)] for r in rows])
+    labels = np.arange(ROWS) % CLASSES
+    want = [oracle.log_softmax(r, t)[i] / bits for r, i in zip(rows, labels, strict=True)]
+    check(logits.log_prob_of(z, labels, temperature=t, base=2), want)
+    z[0, 3] = z[0].max()  # a tie
+    for k in (1, 3, CLASSES):
+        log_prob, places = logits.top_k_log_prob(z, k, temperature=t)
+        exact = [oracle.top_k(r, k, t) for r in z.tolist()]
+        check(log_prob, [[v for v, _ in row] for row in exact])
+        assert places.tolist() == [[i for _, i in row] for row in exact]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("temperature", [1.0, 0.5, 3.0])
+def test_pairs(dtype: str, temperature: float, isa: str) -> None:
+    p, q = (logits_of(ROWS, CLASSES, seed=s, dtype=dtype) for s in (0, 1))
+    pairs, t = list(zip(p.tolist(), q.tolist(), strict=True)), temperature
+    weights = np.arange(ROWS) + 0.5
+    for by in ("p", "q"):
+        value, grad = logits.kl_divergence(p, q, temperature=t, base=2, sample_weight=weights, return_grad=by)
+        scale = [w / oracle.CTX.ln(2) for w in weights]
+        check(value, [s * oracle.kl(a, b, t) for s, (a, b) in zip(scale, pairs, strict=True)])
+        exact = [[s * g for g in oracle.kl_gradient(a, b, by, t)] for s, (a, b) in zip(scale, pairs, strict=True)]
+        check(grad, exact, by, units=24)
+    mean, grad = logits.kl_divergence(p, q, temperature=t, reduction="mean", return_grad=True)
+    check(mean, sum(oracle.kl(a, b, t) for a, b in pairs) / ROWS)
+    check(grad, [[g / ROWS for g in oracle.kl_gradient(a, b, "q", t)] for a, b in pairs])
+    check(logits.js_divergence(p, q, temperature=t), [oracle.js(a, b, t) for a, b in pairs])
+    every = logits.kl_divergence(p[:, None], q[None], temperature=t)  # broadcast
+    check(every, [[oracle.kl(a, b, t) for b in q.tolist()] for a in p.tolist()])
+    assert np.array_equal(np.diagonal(every), logits.kl_divergence(p, q, temperature=t))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_binary_cross_entropy(dtype: str, reduction: str, isa: str) -> None:
+    z = logits_of(ROWS, 3, dtype=dtype)
+    y = rng_of("y").choice([0, 1, 0.25], (ROWS, 3)).astype(dtype)
+    pos, weights = np.array([1.0, 0.0, 4.0]), rng_of("w").random((ROWS, 1))
+    for options in ({}, {"pos_weight": pos}, {"pos_weight": 2.0, "sample_weight": weights, "base": 2}):
+        given: dict[str, Any] = dict(options)
+        unit = oracle.CTX.ln(2) if "base" in given else 1
+        w = np.broadcast_to(given.get("sample_weight", 1.0), z.shape)
+        p = np.broadcast_to(given.get("pos_weight", 1.0), z.shape)
+        exact = [
+            [
+                [oracle.mpf(float(v)) / unit * part for part in oracle.binary_cross_entropy(*map(float, cell))]
+                for v, *cell in zip(*cells, strict=True)
+            ]
+            for cells in zip(w, z, y, p, strict=True)
+        ]
+        total = oracle.CTX.fsum(w.ravel().tolist()) if reduction == "mean" else 1
+        parts = [[[cell[n] for cell in row] for row in exact] for n in range(3)]
+        if reduction != "none":
+            parts[0] = oracle.CTX.fsum(v for row in parts[0] for v in row) / total
+            parts[1:] = [[[v / total for v in row] for row in part] for part in parts[1:]]
+        got = logits.binary_cross_entropy(z, y, reduction=reduction, return_grad=True, return_hess=True, **given)
+        for found, want in zip(got, parts, strict=True):
+            check(found, want, options)
+
+
+def test_perplexity_of_labels() -> None:
+    z, labels = logits_of(ROWS, CLASSES), np.array([0, 6, -100, 2, 3])
+    loss = oracle.cross_entropy(z.tolist(), [None if v < 0 else v for v in labels.tolist()], reduction="mean")[0]
+    got = logits.perplexity(z, labels)
+    assert isinstance(got, np.float64)
+    check(got, oracle.CTX.exp(loss))
+    check(logits.perplexity(z.astype("float32"), labels), oracle.CTX.exp(loss), units=2**31)
+    assert math.isnan(logits.perplexity(z, np.full(ROWS, -100)))
+    assert logits.perplexity(z, np.full(ROWS, -100), empty=1.0) == math.exp(1)
+
+
+# ---- special values ------------------------------------------------------------------------------------------------
+
+
+def each_function(z: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """A number per row of everything that takes one array."""
+    return {
+        "log_sum_exp": logits.log_sum_exp(z),
+        "entropy": logits.entropy(z),
+        "perplexity": logits.perplexity(z),
+        "labels": logits.cross_entropy(z, labels),
+        "smoothed": logits.cross_entropy(z, labels, label_smoothing=0.2, temperature=3.0),
+        "soft": logits.cross_entropy(z, np.full(z.shape, 1 / z.shape[-1], z.dtype)),
+        "teacher": logits.cross_entropy(z, target_logits=np.zeros_like(z)),
+        "taught": logits.cross_entropy(np.zeros_like(z), target_logits=z),
+        "kl": logits.kl_divergence(z, np.ones_like(z)),
+        "reverse kl": logits.kl_divergence(np.ones_like(z), z),
+        "js": logits.js_divergence(z, np.ones_like(z)),
+        "softmax": logits.softmax(z),
+        "log_softmax": logits.log_softmax(z),
+        "gradient": logits.cross_entropy(z, labels, return_grad=True)[1],
+        "entropy gradient": logits.entropy(z, return_grad=True)[1],
+        "kl gradient": logits.kl_divergence(z, np.ones_like(z), return_grad=True)[1],
+        "top_k": logits.top_k_log_prob(z, 2)[0],
+    }
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("k", [3, 33, 5000])
+def test_a_bad_row_is_nan_and_no_other_notices(dtype: str, k: int, isa: str) -> None:
+    z = logits_of(23, k, dtype=dtype)
+    labels = np.arange(23) % k
+    clean = each_function(z, labels)
+    z[3, k // 2], z[9, k - 1], z[14] = NAN, INF, -INF
+    z[19] = np.finfo(dtype).max / 4 * np.linspace(-1, 1, k)  # not bad, but computed in another way
+    dirty = each_function(z, labels)
+    good = np.setdiff1d(np.arange(23), [3, 9, 14, 19])
+    for name, values in dirty.items():
+        assert np.isnan(values[[3, 9, 14]]).all(), name
+        assert values[good].tobytes() == clean[name][good].tobytes(), name
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_impossible_classes(dtype: str, isa: str) -> None:
+    """-inf: as if the class were not there."""
+    z = logits_of(4, 6, dtype=dtype)
+    more = np.full((4, 9), -INF, dtype)
+    more[:, [0, 2, 3, 5, 6, 8]] = z
+    for function in (logits.log_sum_exp, logits.entropy, logits.perplexity):
+        np.testing.assert_allclose(function(more), function(z), rtol=4 * np.finfo(dtype).eps)
+    p = logits.softmax(more)
+    assert (p[:, [1, 4, 7]] == 0).all() and not np.signbit(p).any()
+    labels = np.array([1, 0, 3, 4])
+    loss, grad, hess = logits.cross_entropy(more, labels, return_grad=True, return_hess=True)
+    assert np.isinf(loss[[0, 3]]).all() and np.isfinite(loss[1:3]).all()
+    assert (grad[[0, 3], [1, 4]] == -1).all() and (hess[:, [1, 4, 7]] == 0).all()
+    for t in (0.5, 2.0):
+        assert logits.cross_entropy(more, labels, temperature=t)[0] == INF
+    assert np.isneginf(logits.log_prob_of(more, labels)[[0, 3]]).all()
+    assert np.isinf(logits.cross_entropy(more, labels, label_smoothing=0.1)).all()
+    soft = np.where(np.isneginf(more), 0, 1 / 6).astype(dtype)
+    assert np.isfinite(logits.cross_entropy(more, soft)).all()
+    assert np.isinf(logits.cross_entropy(more, np.full_like(more, 1 / 9))).all()
+    assert np.isinf(logits.kl_divergence(np.zeros_like(more), more)).all()
+    assert np.isfinite(logits.kl_divergence(more, np.zeros_like(more))).all()
+    apart = logits.js_divergence(np.array([0, -INF], dtype), np.array([-INF, 0], dtype))
+    assert apart == np.array(math.log(2), dtype)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_huge_logits(dtype: str, isa: str) -> None:
+    """Beside a huge logit, others are told apart though their distances to it are rounded."""
+    for size in (1e5, 1e10, 1e18, 1e20, 1e30):
+        z = np.array([[size, 0, -INF], [-size, 0, -size], [size, size, 0], [-size, -size, -INF]], dtype)
+        half = np.array([[1, 0, 0], [0, 1, 0], [0.5, 0.5, 0], [0.5, 0.5, 0]])
+        for t in (1.0, 0.5, 2.0):
+            assert np.array_equal(logits.softmax(z, temperature=t), half), (size, t)
+            np.testing.assert_allclose(logits.entropy(z, temperature=t), [0, 0, math.log(2), math.log(2)], rtol=1e-6)
+        loss, grad = logits.cross_entropy(z, [0, 1, 1, 0], return_grad=True)
+        np.testing.assert_allclose(loss, [0, 0, math.log(2), math.log(2)], rtol=1e-6)
+        assert np.array_equal(grad, half - np.eye(3)[[0, 1, 1, 0]])
+        assert np.array_equal(logits.kl_divergence(z, z), np.zeros(4))
+        assert np.array_equal(logits.js_divergence(z, z), np.zeros(4))
+
+
+def test_equal_rows_have_no_divergence(isa: str) -> None:
+    """Shifted by a constant: 0 up to the square of a rounding, never below."""
+    for dtype, bound in (("float64", 1e-28), ("float32", 1e-11)):
+        z = logits_of(20, 50, dtype=dtype)
+        for function in (logits.kl_divergence, logits.js_divergence):
+            assert (function(z, z) == 0).all()
+            shifted = function(z, z + 4)
+            assert (shifted >= 0).all() and (shifted < bound).all()
+
+
+def test_no_rows_and_few_classes(isa: str) -> None:
+    for dtype in DTYPES:
+        none, empty, one = np.zeros((0, 3), dtype), np.zeros((2, 0), dtype), np.array([[3.0], [-1e30]], dtype)
+        assert logits.cross_entropy(none, np.zeros(0, int)).shape == (0,)
+        for function in (logits.entropy, logits.log_sum_exp, logits.perplexity):
+            assert function(none).shape == (0,)
+            assert np.isnan(function(empty)).all()
+        assert math.isnan(logits.cross_entropy(none, np.zeros(0, int), reduction="mean"))
+        assert logits.cross_entropy(none, np.zeros(0, int), reduction="mean", empty=7) == 7
+        assert logits.cross_entropy(none, np.zeros(0, int), reduction="sum") == 0
+        assert np.isnan(logits.cross_entropy(empty, target_logits=empty)).all()
+        assert logits.softmax(empty).shape == (2, 0)
+        assert logits.softmax(one).tolist() == [[1], [1]] and logits.entropy(one).tolist() == [0, 0]
+        assert logits.cross_entropy(one, [0, 0]).tolist() == [0, 0]
+        assert logits.binary_cross_entropy(none, none).shape == (0, 3)
+        assert math.isnan(logits.binary_cross_entropy(none, none, reduction="mean"))
+
+
+def test_rows_that_are_left_out(isa: str) -> None:
+    z, labels = logits_of(6, 4), np.array([0, -100, 3, -100, 1, 2])
+    z[[1, 3]] = NAN
+    loss, grad, hess = logits.cross_entropy(z, labels, return_grad=True, return_hess=True)
+    assert (loss[[1, 3]] == 0).all() and not grad[[1, 3]].any() and not hess[[1, 3]].any()
+    kept = np.delete(np.arange(6), [1, 3])
+    alone = logits.cross_entropy(z[kept], labels[kept], return_grad=True, return_hess=True)
+    for got, want in zip((loss, grad, hess), alone, strict=True):
+        assert np.array_equal(got[kept], want)
+    mean = logits.cross_entropy(z, labels, reduction="mean")
+    assert mean == pytest.approx(loss[kept].mean(), rel=1e-15)
+    nothing = logits.cross_entropy(z, np.full(6, 2), ignore_index=2, reduction="mean", return_grad=True)
+    assert math.isnan(nothing[0]) and not nothing[1].any()
+    assert logits.cross_entropy(z, np.full(6, 2), ignore_index=2, reduction="mean", empty=0.0) == 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_infinite_binary_logits(dtype: str, isa: str) -> None:
+    z, y = np.array([INF, -INF, INF, -INF, NAN, 0], dtype), np.array([1, 0, 0, 1, 1, 0.5], dtype)
+    loss, grad, hess = logits.binary_cross_entropy(z, y, return_grad=True, return_hess=True)
+    np.testing.assert_array_equal(loss, np.array([0, 0, INF, INF, NAN, math.log(2)], dtype))
+    np.testing.assert_array_equal(grad, np.array([0, 0, 1, -1, NAN, 0], dtype))
+    np.testing.assert_array_equal(hess, np.array([0, 0, 0, 0, NAN, 0.25], dtype))
+
+
+# ---- a second opinion ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+def test_pytorch(reduction: str) -> None:
+    torch = pytest.importorskip("torch")
+    functional, options = torch.nn.functional, {"reduction": reduction}
+    z, labels = logits_of(20, 6), rng_of("torch").integers(6, size=20)
+    labels[::7] = -100
+    weight, soft = np.arange(1.0, 7.0), rng_of("soft").dirichlet(np.ones(6), 20)
+    tensor = torch.tensor(z, requires_grad=True)
+
+    def compare(theirs: Any, ours: Any) -> None:
+        (gradient,) = torch.autograd.grad(theirs.sum(), tensor)
+        np.testing.assert_allclose(ours[0], theirs.detach().numpy(), rtol=1e-13, atol=1e-14)
+        np.testing.assert_allclose(ours[1], gradient.numpy(), rtol=1e-12, atol=1e-14)
+
+    for e, w in itertools.product((0.0, 0.3), (None, weight)):
+        tensor_weight = None if w is None else torch.tensor(w)
+        given = {"label_smoothing": e, "class_weight": w, "return_grad": True, **options}
+        for target in (labels, soft):
+            theirs = functional.cross_entropy(tensor, torch.tensor(target), tensor_weight, label_smoothing=e, **options)
+            compare(theirs, logits.cross_entropy(z, target, **given))
+    other = logits_of(20, 6, seed=5)
+    theirs = functional.kl_div(
+        tensor.log_softmax(-1), torch.tensor(other).log_softmax(-1), log_target=True, reduction="none"
+    ).sum(-1)
+    theirs = theirs if reduction == "none" else theirs.sum() / (20 if reduction == "mean" else 1)
+    compare(theirs, logits.kl_divergence(other, z, return_grad=True, **options))
+    y = rng_of("binary").random(z.shape)
+    theirs = functional.binary_cross_entropy_with_logits(
+        tensor, torch.tensor(y), pos_weight=torch.tensor(weight), **options
+    )
+    compare(theirs, logits.binary_cross_entropy(z, y, pos_weight=weight, return_grad=True, **options))
