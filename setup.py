@@ -16,7 +16,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors")
+ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors", "_select", "_bins")
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
@@ -68,9 +68,8 @@ class BuildEngines(build_ext):
 def engine(name: str) -> list[Extension]:
     """The modules of a room. The one called engine holds the kernels; the others reach them through it."""
     modules = sorted((PACKAGE / name).glob("*.pyx"))
-    generated = {path.with_suffix(".c") for path in modules}
-    sources = {path for folder in (name, "_simd") for path in (PACKAGE / folder).glob("*.[ch]")} - generated
-    headers = [str(path) for path in sorted(sources | set((PACKAGE / name).glob("*.pxd")))]
+    shared = [*PACKAGE.glob("*/*.h"), *(PACKAGE / name).glob("*.pxd"), PACKAGE / name / "kernels.c"]
+    headers = [str(path) for path in sorted(shared)]
     return [
         Extension(
             f"fastent.{name}.{path.stem}",

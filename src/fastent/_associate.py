@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastent import discrete
-from fastent._codes import encode
+from fastent._codes import Encoded, encode
 from fastent._stream import InputError, replacing
 from fastent._terminal import Progress, number_text, table
 
@@ -35,8 +35,8 @@ class Table(NamedTuple):
     codes: list[np.ndarray[Any, Any]]  # one column after the other
 
 
-def read_table(path: str, bins: int) -> Table:
-    """The columns of a .csv, .npy, .parquet, .arrow or .feather file as codes."""
+def read_columns(path: str) -> tuple[list[str], list[Any]]:
+    """Names and columns of a .csv, .npy, .parquet, .arrow or .feather file."""
     suffix = Path(path).suffix.lower()
     readers = {
         ".csv": _read_csv,
@@ -54,6 +54,12 @@ def read_table(path: str, bins: int) -> Table:
         raise InputError(f"cannot read {path}: {reason}") from None
     if not columns:
         raise InputError(f"{path} holds no columns")
+    return names, columns
+
+
+def read_table(path: str, bins: int) -> Table:
+    """The columns of a file as codes."""
+    names, columns = read_columns(path)
     progress = Progress("reading", len(columns), 0)
     codes = []
     try:
@@ -108,10 +114,14 @@ def _read_arrow(path: str) -> tuple[list[str], list[Any]]:
     return list(found.column_names), list(found.columns)
 
 
+def encoded_column(column: Any) -> Encoded:
+    values = column if isinstance(column, list) else np.asarray(column)
+    return encode(values if isinstance(values, list) or values.dtype.kind != "O" else column, missing="level")
+
+
 def _codes_of(column: Any, bins: int) -> np.ndarray[Any, Any]:
     """Labels as they are; numbers of more than `bins` different values by their quantiles. Missing is a level."""
-    values = column if isinstance(column, list) else np.asarray(column)
-    encoded = encode(values if isinstance(values, list) or values.dtype.kind != "O" else column, missing="level")
+    encoded = encoded_column(column)
     levels = encoded.levels if encoded.missing is None else encoded.levels[:-1]
     numeric = isinstance(levels, np.ndarray) and levels.dtype.kind in "iuf"
     if not numeric or not bins or len(levels) <= bins:
@@ -126,7 +136,7 @@ def _codes_of(column: Any, bins: int) -> np.ndarray[Any, Any]:
 # ---- one target ----------------------------------------------------------------------------------------------------
 
 
-def _stacked(codes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+def stacked(codes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     dtype = np.result_type(*codes)
     matrix = np.empty((len(codes[0]), len(codes)), dtype, order="F")
     for i, column in enumerate(codes):
@@ -153,7 +163,7 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     progress = Progress("associate", len(others), sum(data.codes[i].nbytes for i in others))
     try:
         for begin in range(0, len(others), BATCH):
-            batch = _stacked([data.codes[i] for i in others[begin : begin + BATCH]])
+            batch = stacked([data.codes[i] for i in others[begin : begin + BATCH]])
             for m, name in enumerate(metrics):
                 values[begin : begin + BATCH, m] = _metric(name, batch, goal, workers)
             progress.add(batch.shape[1])
@@ -164,9 +174,13 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     return [data.names[others[i]] for i in order], values[order]
 
 
-def _write(output: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def check_csv(output: str) -> None:
     if Path(output).suffix.lower() != ".csv":
         raise InputError(f"cannot write {output}: its suffix must be .csv")
+
+
+def write_csv(output: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    check_csv(output)
     with replacing(Path(output)) as binary:
         text = "\n".join(",".join(_field(cell) for cell in row) for row in (head, *rows)) + "\n"
         binary.write(text.encode())
@@ -184,7 +198,9 @@ def _run_target(args: argparse.Namespace, data: Table) -> None:
         raise InputError(f"{args.table} has no column beside {args.target!r}")
     names, values = rank(data, args.target, args.metric, args.workers)
     if args.output:
-        _write(args.output, ["column", *args.metric], [[name, *row] for name, row in zip(names, values, strict=True)])
+        write_csv(
+            args.output, ["column", *args.metric], [[name, *row] for name, row in zip(names, values, strict=True)]
+        )
     shown = names[:SHOWN]
     cells = [[name, *map(number_text, row)] for name, row in zip(shown, values, strict=False)]
     print(*table(["column", *args.metric], cells), sep="\n")
@@ -196,9 +212,9 @@ def _run_pairs(args: argparse.Namespace, data: Table) -> None:
     if len(args.metric) != 1 or args.metric[0] not in ("mi", "nmi", "vi"):
         raise InputError("--pairs takes one --metric: mi, nmi or vi")
     metric = args.metric[0]
-    matrix = discrete.mutual_information_matrix(_stacked(data.codes), metric=metric, workers=args.workers)
+    matrix = discrete.mutual_information_matrix(stacked(data.codes), metric=metric, workers=args.workers)
     if args.output:
-        _write(args.output, ["", *data.names], [[name, *row] for name, row in zip(data.names, matrix, strict=True)])
+        write_csv(args.output, ["", *data.names], [[name, *row] for name, row in zip(data.names, matrix, strict=True)])
     left, right = np.triu_indices(len(data.names), 1)
     order = np.argsort((1.0 if metric == "vi" else -1.0) * matrix[left, right], kind="stable")[:SHOWN]
     cells = [[data.names[left[i]], data.names[right[i]], number_text(matrix[left[i], right[i]])] for i in order]

@@ -15,7 +15,7 @@ from fastent import _openmp
 from fastent._rows import engine
 from fastent._threads import decide
 
-ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors")
+ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors", "_select", "_bins")
 """Where the engines are. Most are imported by the first call that needs them, with the best instruction set chosen."""
 
 

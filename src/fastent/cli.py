@@ -28,6 +28,7 @@ import numpy as np
 from fastent import distributions, logits, show_config
 from fastent._associate import add_command as add_associate
 from fastent._compare import add_command as add_compare
+from fastent._select_command import add_command as add_select
 from fastent._stream import (
     BLOCK,
     Array,
@@ -387,6 +388,7 @@ def parser() -> Parser:
     add.set_defaults(run=score)
     add_associate(commands)
     add_compare(commands)
+    add_select(commands)
     commands.add_parser("info", help="print version, instruction set, threads and compiler").set_defaults(run=info)
     return parser
 

@@ -106,6 +106,8 @@ INLINE vwords load_words(const uint64_t *p) { return _mm512_loadu_si512(p); }
 INLINE vwords both_words(vwords a, vwords b) { return _mm512_and_si512(a, b); }
 INLINE vwords add_words(vwords a, vwords b) { return _mm512_add_epi64(a, b); }
 INLINE vwords no_words(void) { return _mm512_setzero_si512(); }
+INLINE vwords same_words(uint64_t word) { return _mm512_set1_epi64((int64_t)word); }
+INLINE void add_to_words(uint64_t *p, vwords x) { _mm512_storeu_si512(p, _mm512_add_epi64(load_words(p), x)); }
 INLINE vwords bits_of_words(vwords x) {
     const vwords nibbles = _mm512_set1_epi8(15);
     const vwords table = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
@@ -125,6 +127,8 @@ INLINE vwords load_words(const uint64_t *p) { return _mm256_loadu_si256((const _
 INLINE vwords both_words(vwords a, vwords b) { return _mm256_and_si256(a, b); }
 INLINE vwords add_words(vwords a, vwords b) { return _mm256_add_epi64(a, b); }
 INLINE vwords no_words(void) { return _mm256_setzero_si256(); }
+INLINE vwords same_words(uint64_t word) { return _mm256_set1_epi64x((int64_t)word); }
+INLINE void add_to_words(uint64_t *p, vwords x) { _mm256_storeu_si256((__m256i *)p, _mm256_add_epi64(load_words(p), x)); }
 INLINE vwords bits_of_words(vwords x) {
     const vwords nibbles = _mm256_set1_epi8(15);
     const vwords table = _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
@@ -142,6 +146,8 @@ INLINE vwords load_words(const uint64_t *p) { return *p; }
 INLINE vwords both_words(vwords a, vwords b) { return a & b; }
 INLINE vwords add_words(vwords a, vwords b) { return a + b; }
 INLINE vwords no_words(void) { return 0; }
+INLINE vwords same_words(uint64_t word) { return word; }
+INLINE void add_to_words(uint64_t *p, vwords x) { *p += x; }
 INLINE vwords bits_of_words(vwords x) { return (vwords)count_bits(x); }
 INLINE int64_t sum_words(vwords x) { return (int64_t)x; }
 #endif

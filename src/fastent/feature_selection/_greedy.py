@@ -1,0 +1,160 @@
+"""Greedy selection step by step, eager or lazy, from a counter and a criterion.
+
+Eager: every candidate is counted with the column selected last. Lazy: a candidate is counted only while the best it can
+still reach is not below the best that is known; the columns come out in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from fastent.feature_selection._counting import AnyCounter, Variable
+from fastent.feature_selection._criteria import Criterion, Limits
+
+Array = np.ndarray[Any, Any]
+
+ROUND = 8
+"""Candidates that are brought up to date in the first round of a step; twice as many in each round that follows."""
+
+SLACK = 1e-9
+"""Bounds are raised by this share, so that rounding never makes one lower than the score it bounds."""
+
+
+class Step(NamedTuple):
+    column: int
+    score: float
+    counted: int  # candidates that met a selected column to find this one
+
+
+class State(NamedTuple):
+    """Everything that a later selection continues from."""
+
+    folded: Array  # of each column
+    depth: Array  # how many selected columns it has met
+    selected: tuple[int, ...]
+
+
+class Greedy:
+    """One selection in progress."""
+
+    def __init__(
+        self,
+        counter: AnyCounter,
+        criterion: Criterion,
+        variables: Callable[[Sequence[int]], Variable],
+        allowed: Array,
+        lazy: bool,
+        h_y: float,
+        state: State | None = None,
+    ) -> None:
+        self.counter, self.criterion, self.variables, self.lazy = counter, criterion, variables, lazy
+        first = counter.first(("mi_xw", "h_xwy"))
+        self.mutual_information = first["mi_xw"]
+        self.relevance = criterion.relevance(first)
+        self.limits = Limits(h_y)
+        self.allowed = allowed.copy()
+        columns = len(allowed)
+        self.folded = np.full(columns, criterion.neutral)
+        self.depth = np.zeros(columns, np.int64)
+        self.selected: list[int] = []
+        self.out = np.zeros((len(criterion.needs), columns))
+        self.prepared: dict[int, Any] = {}
+        if state is not None:
+            self.folded, self.depth = state.folded.copy(), state.depth.copy()
+            self.selected = list(state.selected)
+            self.allowed[self.selected] = False
+
+    def state(self) -> State:
+        return State(self.folded, self.depth, tuple(self.selected))
+
+    def steps(self, forced: Sequence[int]) -> Iterator[Step]:
+        """Columns in the order of selection: the forced ones, then the best, until there is none left."""
+        waiting = [column for column in forced if column not in self.selected]
+        self.allowed[waiting] = False
+        while True:
+            must = bool(waiting)
+            if must:
+                candidates = np.array([waiting.pop(0)])
+            elif self.allowed.any():
+                candidates = np.flatnonzero(self.allowed)
+            else:
+                return
+            column, score, counted = self._lazily(candidates) if self.lazy else self._eagerly(candidates)
+            if score == -np.inf and not must:
+                return
+            yield Step(column, score, counted)
+            self.selected.append(column)
+            self.allowed[column] = False
+
+    def _meet(self, depth: int, columns: Array | None) -> int:
+        """Fold in the term of the selected column number `depth`, for all columns or for some and their neighbours;
+        returns how many have it now."""
+        criterion = self.criterion
+        if depth not in self.prepared:
+            given = self.selected[: depth + 1] if criterion.joint else self.selected[depth : depth + 1]
+            prepared = self.counter.prepare(self.variables(given), criterion.with_y)
+            self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
+        counted = self.counter.meet(self.prepared[depth], criterion.needs, self.out, columns)
+        assert criterion.term is not None
+        if columns is None and self.depth.min() == self.depth.max():
+            term = criterion.term(dict(zip(criterion.needs, self.out, strict=True)))
+            criterion.folded(self.folded, term, self.folded)
+            self.depth += 1
+            return len(self.folded)
+        counted &= self.depth == depth
+        found = np.flatnonzero(counted)
+        term = criterion.term(dict(zip(criterion.needs, self.out[:, found], strict=True)))
+        self.folded[found] = criterion.folded(self.folded[found], term)
+        self.depth[found] += 1
+        return len(found)
+
+    def _scores(self, columns: Array) -> Array:
+        return self.criterion.scores(self.relevance[columns], self.folded[columns], len(self.selected))
+
+    def _eagerly(self, candidates: Array) -> tuple[int, float, int]:
+        counted = 0
+        if self.criterion.term is not None:
+            first = int(self.depth.min())
+            for depth in range(len(self.selected) - 1 if self.criterion.joint else first, len(self.selected)):
+                if self.criterion.joint:
+                    self.depth[:] = depth
+                counted += self._meet(depth, None)
+        scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
+        if candidates.size == 1:
+            return int(candidates[0]), float(scores[candidates[0]]), counted
+        scores = np.where(self.allowed, scores, -np.inf)
+        best = int(np.argmax(scores))
+        return best, float(scores[best]), counted
+
+    def _bounds(self, candidates: Array) -> tuple[Array, Array]:
+        """The most that candidates can reach, and which of them have met every selected column."""
+        missing = len(self.selected) - self.depth[candidates]
+        if self.criterion.term is None or not self.selected:
+            return self._scores(candidates), np.ones(len(candidates), bool)
+        folded = self.criterion.optimistic(self.folded[candidates], missing, self.limits)
+        bound = self.criterion.scores(self.relevance[candidates], folded, len(self.selected))
+        fresh = missing == 0
+        raised = ~fresh & np.isfinite(bound)
+        bound = bound.copy()
+        bound[raised] += SLACK * np.abs(bound[raised]) + SLACK**2
+        return bound, fresh
+
+    def _lazily(self, candidates: Array) -> tuple[int, float, int]:
+        counted, most = 0, ROUND
+        while True:
+            bound, fresh = self._bounds(candidates)
+            best = bound[fresh].max() if fresh.any() else -np.inf
+            stale = np.flatnonzero(~fresh & (bound >= best))
+            if not len(stale):
+                known = np.where(fresh, bound, -np.inf)
+                place = int(np.argmax(known))
+                return int(candidates[place]), float(known[place]), counted
+            if len(stale) > most:
+                stale = stale[np.argpartition(-bound[stale], most)[:most]]
+            most *= 2
+            columns = candidates[stale]
+            for depth in np.unique(self.depth[columns]):
+                counted += self._meet(int(depth), columns[self.depth[columns] == depth])
