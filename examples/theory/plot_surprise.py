@@ -42,6 +42,7 @@ def coin() -> None:
         )
     axes.set(xlabel="probability of heads", ylabel="entropy, bits", xlim=(0, 1.15), ylim=(0, 1.12))
     axes.set_xticks(np.linspace(0, 1, 6))
+    axes.spines["bottom"].set_bounds(0, 1)
     axes.set_title("A fair coin is the hardest to guess")
     save(figure, "binary_entropy")
 
