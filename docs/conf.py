@@ -85,7 +85,7 @@ def reference_page(name: str) -> str:
     module = importlib.import_module(name)
     members = [member for member in module.__all__ if callable(getattr(module, member))]
     if name in COMPAT:  # their docstrings are the list of differences
-        about = "Every difference from the original stands in :doc:`/howto/differences`.\n"
+        about = "Every difference from the original stands in :doc:`/_generated/differences`.\n"
     else:
         about = f".. automodule:: {name}\n   :no-members:\n   :no-index:\n"
     parts = [
@@ -104,22 +104,34 @@ def reference_page(name: str) -> str:
 COMPAT = [name for name in public_modules() if name.startswith("fastent.compat.")]
 
 
+def differences_page() -> str:
+    """The docstrings of all modules of compat that have a table, private ones too."""
+    title = "Differences from SciPy and scikit-learn"
+    parts = [title, "=" * len(title), "", "What `fastent.compat` does otherwise than the functions it stands for.", ""]
+    package = importlib.import_module("fastent.compat")
+    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__, "fastent.compat.")):
+        about = importlib.import_module(name).__doc__ or ""
+        if "\n====" in about:
+            parts += [about.partition("\n")[0].rstrip("."), "-" * len(about), ""]
+            parts += [f".. automodule:: {name}", "   :no-members:", "   :no-index:", ""]
+    return "\n".join(parts)
+
+
 def generate(app: Any) -> None:
     import accuracy_table
 
     modules = public_modules()
     for name in modules:
         write(HERE / "_generated" / "reference" / f"{name}.rst", reference_page(name))
-    write(
-        HERE / "_generated" / "differences.rst",
-        "\n".join(f".. automodule:: {name}\n   :no-members:\n   :no-index:\n" for name in COMPAT),
-    )
+    write(HERE / "_generated" / "differences.rst", differences_page())
     write(HERE / "_generated" / "accuracy.md", accuracy_table.markdown())
 
 
 def mathml(writer: Any, node: nodes.Node, as_block: bool) -> None:
     """Formulas as MathML, which browsers draw themselves: no script, nothing to load from elsewhere."""
     formula = re.sub(r"(frac)(\d)(\d)", r"\1{\2}{\3}", node.astext())  # docutils takes \frac12 for a fraction of 12
+    formula = re.sub(r"(?<=[\w})])\s*\\(log|ln)\b", r"\\,\\\1", formula)  # and sets no space around a function
+    formula = re.sub(r"\\(log|ln)\b(?!\s*\()", r"\\\1\\,", formula)
     writer.body.append(tex2mathml(formula, as_block=as_block))
     raise nodes.SkipNode
 

@@ -9,7 +9,7 @@ import numpy as np
 from fastent import continuous
 
 DIMENSIONS = (1, 2, 4, 8, 16, 24)
-REPEATS = 8
+REPEATS = 24
 
 
 def bias(n: int, dimensions: int) -> float:
