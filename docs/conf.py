@@ -109,10 +109,11 @@ def differences_page() -> str:
     title = "Differences from SciPy and scikit-learn"
     parts = [title, "=" * len(title), "", "What `fastent.compat` does otherwise than the functions it stands for.", ""]
     package = importlib.import_module("fastent.compat")
-    for name in sorted(module.name for module in pkgutil.iter_modules(package.__path__, "fastent.compat.")):
+    names = [module.name for module in pkgutil.iter_modules(package.__path__, "fastent.compat.")]
+    for name in sorted(names, key=lambda name: ("._" in name, name)):
         about = importlib.import_module(name).__doc__ or ""
         if "\n====" in about:
-            parts += [about.partition("\n")[0].rstrip("."), "-" * len(about), ""]
+            parts += [name, "-" * len(name), ""]
             parts += [f".. automodule:: {name}", "   :no-members:", "   :no-index:", ""]
     return "\n".join(parts)
 

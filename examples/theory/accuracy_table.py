@@ -126,12 +126,12 @@ def markdown() -> str:
             warnings.simplefilter("ignore")
             found = [digits(f(*case.rows), exact) for f in (case.textbook, case.scipy, case.fastent)]
         lines.append(f"| {case.name} | {mp.nstr(exact, 6)} | {' | '.join(found)} |")
-    return (
-        "\n".join(lines)
-        + "\n\nRelative errors; 0 is an error below half a unit in the last place, bold what has lost more "
-        f"than half of its digits. Measured when this page was built, with SciPy {scipy.__version__}, NumPy "
-        f"{np.__version__} and fastent {fastent.__version__}.\n"
+    notes = (
+        "Relative errors; 0 is an error below half a unit in the last place, bold what has lost more than half of its "
+        "digits. float16 rows give a float32 result. Measured when this page was built, with "
+        f"SciPy {scipy.__version__}, NumPy {np.__version__} and fastent {fastent.__version__}."
     )
+    return "\n".join([*lines, "", notes, ""])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ def surprise() -> None:
     figure, (one, two) = panels(2)
     p = np.linspace(0.005, 1, 400)
     one.plot(p, fastent.information_content(p, base=2), color=BLUE, label="$-\\log_2 p$")
-    one.plot(p, 4 * (1 - p), color=QUIET, label="$4(1-p)$")
+    one.plot(p, 2 * (1 - p), color=QUIET, label="$2(1-p)$")
     one.set(xlabel="probability of the event", ylabel="surprise, bits", xlim=(0, 1), ylim=(0, 8))
     one.set_title("Rare events surprise")
     one.legend()
