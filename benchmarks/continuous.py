@@ -2,20 +2,17 @@
 
     python benchmarks/continuous.py [--quick] [--json FILE]
 
-Contestants take turns in one process, each warmed up; times are minima over the turns. The JSON has the form of that of
-`counts.py`. torch takes part where it is installed.
+Contestants take turns in one process, each warmed up; times are minima over the turns. torch takes part where it is
+installed.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from counts import Work, measure
+from works import Work, command_line
 
 from fastent import continuous
 
@@ -103,19 +100,5 @@ def works(scale: float) -> Iterator[Work]:
     )  # fmt: skip
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="a twentieth of the numbers")
-    parser.add_argument("--json", type=Path, help="where to write the times")
-    options = parser.parse_args(arguments)
-    found = []
-    for work in works(0.05 if options.quick else 1.0):
-        found.append(measure(work, 3 if options.quick else 5))
-        print(found[-1]["title"], {name: f"{value:.3g}" for name, value in found[-1]["times"].items()}, flush=True)
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    main()
+    command_line(works, __doc__)

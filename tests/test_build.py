@@ -160,7 +160,7 @@ def test_each_instruction_set_is_one_file() -> None:
         assert set(kernels) >= set(engine.isas())
         assert len({id(g) for g in kernels.values()}) == len(kernels)
         for isa, group in kernels.items():  # and the disassembly finds them
-            assert sum(1 for _ in within(library, group)) > 1000, isa
+            assert sum(1 for _ in within(library, group)) > 100, isa
 
 
 def test_wide_registers_stay_in_their_kernels() -> None:

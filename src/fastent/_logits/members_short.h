@@ -32,7 +32,7 @@ static int64_t lay_out_short(struct short_scratch *s, char *scratch, const membe
 /* Entries of `rows` rows of one member become columns: class c of all rows at columns + c * VL. */
 static void load_columns(const members_job *job, int64_t offset, int rows, double *columns, struct short_scratch *s) {
     const int64_t classes = job->classes, across = job->p.batch_strides[1], size = item_size(job->p.dtype);
-    const double *from[VL];
+    const double *from[VL] = {0};
     if (across == classes * size && job->p.along == size) {
         from[0] = load_entries_double(&job->p, offset, 0, rows * classes, s->buffer, s->raw);
         for (int r = 1; r < rows; r++)
@@ -62,18 +62,26 @@ static void load_columns(const members_job *job, int64_t offset, int rows, doubl
             memcpy(columns + c * VL + r, from[r] + c, sizeof(double));
 }
 
-/* Weights become shares; returns 1, or NaN where a row is invalid. */
+/* Weights become shares; returns 1, or NaN where a row is invalid. What overflows, or has lost digits below the normal
+ * numbers, is added up again, scaled by a power of two. */
 INLINE vd normalise_columns(double *columns, int64_t classes) {
     vd sum = vset(0), low = vset(INF);
     for (int64_t c = 0; c < classes; c++) {
         sum += vload(columns + c * VL);
         low = vmin(low, vload(columns + c * VL));
     }
+    const vd one = vset(1);
+    vd scale = vselect(vlt(sum, vset(0x1p-900)), vset(0x1p500), vselect(vlt(sum, vset(INF)), one, vset(0x1p-500)));
+    if (vany(vdiffers(scale, one))) {
+        sum = vset(0);
+        for (int64_t c = 0; c < classes; c++)
+            sum += scale * vload(columns + c * VL);
+    }
     vd valid = vselect(vlt(vset(0), sum), vselect(vlt(sum, vset(INF)), vset(1), vset(NOT_A_NUMBER)), vset(NOT_A_NUMBER));
     valid = vselect(vle(vset(0), low), valid, vset(NOT_A_NUMBER));
-    vd inverse = vset(1) / sum;
+    vd inverse = one / sum;
     for (int64_t c = 0; c < classes; c++)
-        vstore(columns + c * VL, vload(columns + c * VL) * inverse);
+        vstore(columns + c * VL, scale * vload(columns + c * VL) * inverse);
     return valid;
 }
 
@@ -127,28 +135,32 @@ static void members_tile(const members_job *job, int64_t row, int rows, struct s
     const int64_t members = job->members, classes = job->classes;
     const vd zero = vset(0), tiny = vset(0x1p-1000), share_of_one = vset(1 / (double)members);
     struct peeled mean = {zero, zero, zero, zero};
-    vd valid = vset(1), divergence = zero, aleatoric = zero, entropy = zero;
+    vd valid = vset(1), divergence = zero, aleatoric = zero, low = zero, lost, entropy = zero;
     for (int64_t m = 0; m < members; m++) {
         double *columns = s->shares + m * classes * VL;
         load_columns(job, row * job->p.batch_strides[1] + m * job->p.batch_strides[0], rows, columns, s);
         if (votes)
             vstore(s->vote + m * VL, first_largest(columns, classes));
         valid *= job->logits ? soften_columns(columns, classes, &entropy) : normalise_columns(columns, classes);
-        if (job->logits)
-            aleatoric += entropy * share_of_one;
         if (own_entropy) {
             struct peeled own = {zero, zero, zero, zero};
             for (int64_t c = 0; c < classes; c++)
                 peel(&own, vload(columns + c * VL));
-            aleatoric += peeled_entropy(&own) * share_of_one;
+            entropy = peeled_entropy(&own);
         }
+        aleatoric = vtwo_sum(aleatoric, entropy, &lost);
+        low += lost;
     }
     for (int64_t c = 0; c < classes; c++) {
         const double *column = s->shares + c * VL;
-        vd sum = zero;
-        for (int64_t m = 0; m < members; m++)
-            sum += vload(column + m * classes * VL);
-        vd average = sum * share_of_one, floor = vmax(tiny, average), part = zero;
+        vd sum = zero, first = vload(column), apart = zero, part = zero;
+        for (int64_t m = 0; m < members; m++) {
+            vd share = vload(column + m * classes * VL);
+            sum += share;
+            apart = vmax(vabs(share - first), apart);
+        }
+        vd average = vselect(veq(apart, zero), first, sum * share_of_one); /* their mean to the bit where all agree */
+        vd floor = vmax(tiny, average);
         peel(&mean, average);
         for (int64_t m = 0; m < members && information; m++) {
             vd share = vload(column + m * classes * VL);
@@ -157,7 +169,7 @@ static void members_tile(const members_job *job, int64_t row, int rows, struct s
         divergence += vselect(vlt(tiny, average), part, zero);
     }
     give_lanes(job, MEMBERS_TOTAL, row, rows, valid * peeled_entropy(&mean), 1);
-    give_lanes(job, MEMBERS_ALEATORIC, row, rows, valid * aleatoric, 1);
+    give_lanes(job, MEMBERS_ALEATORIC, row, rows, valid * ((aleatoric + low) / vset((double)members)), 1);
     give_lanes(job, MEMBERS_EPISTEMIC, row, rows, valid * vmax(zero, divergence * share_of_one), 1);
     give_lanes(job, MEMBERS_MARGIN, row, rows, valid * (mean.top - mean.second), 0);
     give_lanes(job, MEMBERS_LEAST_CONFIDENCE, row, rows, valid * mean.rest, 0);
