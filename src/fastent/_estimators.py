@@ -18,11 +18,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+from fastent._series import (
+    BERNOULLI,
+    SERIES_FROM,
+    STIRLING,
+    Values,
+    digamma_bias,
+    digamma_series,
+    grassberger_bias,
+    jackknife_bias,
+    polynomial,
+)
 
 _CELLS = 2**18  # counts in one block of rows: its temporaries are a few megabytes
-_SERIES_FROM = 16  # asymptotic series with the seven Bernoulli numbers below are exact to the last digit from here on
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)  # B_2, B_4, ..., B_14
 
 
 class _Spectrum(NamedTuple):
@@ -68,70 +76,6 @@ def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
     return _Spectrum(n, bins, lengths, starts, np.add.reduceat(bins * n, starts), k)
 
 
-# ---- functions of one count: tables where counts are small, asymptotic series elsewhere -----------------------------
-
-
-def _polynomial(x: Values, coefficients: tuple[float, ...]) -> Values:
-    """c_0 + c_1 x + c_2 x^2 + ..."""
-    value = np.full_like(x, coefficients[-1])
-    for c in coefficients[-2::-1]:
-        value = value * x + c
-    return value
-
-
-def _look_up(n: Values, table: Values, series: Values) -> Values:
-    return np.where(n < len(table), table[np.minimum(n, len(table) - 1).astype(np.intp)], series)
-
-
-_DIGAMMA = tuple(b / (2 * j) for j, b in enumerate(_BERNOULLI, 1))
-_DIGAMMA_HALF = tuple(-(1 - 2.0 ** (1 - 2 * j)) * c for j, c in enumerate(_DIGAMMA, 1))
-_STIRLING = tuple(b / (2 * j * (2 * j - 1)) for j, b in enumerate(_BERNOULLI, 1))
-_JACKKNIFE = tuple(1 / (j * (j + 1)) for j in range(1, 64))
-
-# psi(n) = -gamma + 1 + 1/2 + ... + 1/(n-1);  psi(m + 1/2) = -gamma - 2 ln 2 + 2 (1 + 1/3 + ... + 1/(2m-1))
-_DIGAMMA_BIAS = np.array(
-    [math.nan] + [math.fsum([math.log(n), np.euler_gamma, *(-1 / j for j in range(1, n))])
-                  for n in range(1, _SERIES_FROM)]
-)  # fmt: skip
-_GRASSBERGER_BIAS = np.array(
-    [math.nan] + [math.fsum([math.log(n), math.log(2), np.euler_gamma, *(-2 / j for j in range(1, n, 2))])
-                  for n in range(1, 2 * _SERIES_FROM)]
-)  # fmt: skip
-_JACKKNIFE_BIAS = np.array(
-    [math.nan, 1.0] + [math.fsum(c / float(n)**j for j, c in enumerate(_JACKKNIFE, 1))
-                       for n in range(2, _SERIES_FROM)]
-)  # fmt: skip
-
-
-def _digamma_series(x: Values) -> Values:
-    """ln x - psi(x) = 1/(2x) + B_2/(2 x^2) + B_4/(4 x^4) + ..., for x >= 16."""
-    x = 1 / x
-    return x / 2 + x * x * _polynomial(x * x, _DIGAMMA)
-
-
-def _digamma_bias(n: Values) -> Values:
-    """ln n - psi(n) of positive integers; positive and falling."""
-    return _look_up(n, _DIGAMMA_BIAS, _digamma_series(n))
-
-
-def digamma(n: Values) -> Values:
-    """psi(n) of positive integers."""
-    value: Values = np.log(n) - _digamma_bias(n)
-    return value
-
-
-def _grassberger_bias(n: Values) -> Values:
-    """ln n - G(n) of positive integers; G(n) = psi(n) + (-1)^n (psi((n+1)/2) - psi(n/2))/2 = ln 2 + psi(n//2 + 1/2)."""
-    m = np.maximum(n // 2, 1)
-    squared = 1 / m**2
-    return _look_up(n, _GRASSBERGER_BIAS, np.log1p(n % 2 / (2 * m)) + squared * _polynomial(squared, _DIGAMMA_HALF))
-
-
-def _jackknife_bias(n: Values) -> Values:
-    """1 - (n-1) ln(n/(n-1)) = 1/(2n) + 1/(6 n^2) + 1/(12 n^3) + ... of positive integers; positive and falling."""
-    return _look_up(n, _JACKKNIFE_BIAS, _polynomial(1 / n, _JACKKNIFE[:14]) / n)
-
-
 # ---- estimators that see only the occupied bins ---------------------------------------------------------------------
 
 
@@ -166,12 +110,12 @@ def _chao_shen(s: _Spectrum) -> Values:
 
 def _grassberger_1988(s: _Spectrum) -> Values:
     """sum n/N (ln N - psi(n) - (-1)^n / (n+1)). Grassberger 1988."""
-    return _corrected(s, _digamma_bias(s.n) - (1 - 2 * (s.n % 2)) / (s.n + 1))
+    return _corrected(s, digamma_bias(s.n) - (1 - 2 * (s.n % 2)) / (s.n + 1))
 
 
 def _grassberger_2003(s: _Spectrum) -> Values:
     """ln N - sum n/N G(n), G(n) = psi(n) + (-1)^n (psi((n+1)/2) - psi(n/2)) / 2. Grassberger 2003."""
-    return _corrected(s, _grassberger_bias(s.n))
+    return _corrected(s, grassberger_bias(s.n))
 
 
 def _zhang(s: _Spectrum) -> Values:
@@ -179,7 +123,7 @@ def _zhang(s: _Spectrum) -> Values:
 
     The identity, which turns the inner sum of N-n terms into two harmonic numbers, is in Schuermann 2015.
     """
-    return _corrected(s, _digamma_bias(s.n) - s.spread(_digamma_bias(s.N)))
+    return _corrected(s, digamma_bias(s.n) - s.spread(digamma_bias(s.N)))
 
 
 def _jackknife(s: _Spectrum) -> Values:
@@ -188,7 +132,7 @@ def _jackknife(s: _Spectrum) -> Values:
     Equal to sum n/N (D(N) - D(n)), D(n) = n ln n - (n-1) ln(n-1) = ln n + 1 - bias(n). Without its only observation
     a row is empty: nan for N = 1.
     """
-    value = _corrected(s, _jackknife_bias(s.n) - s.spread(_jackknife_bias(s.N)))
+    value = _corrected(s, jackknife_bias(s.n) - s.spread(jackknife_bias(s.N)))
     return np.where(s.N == 1, np.nan, value)
 
 
@@ -347,13 +291,13 @@ def _nsb_gap(s: _Spectrum, b: Values) -> Values:
 
 def _nsb_log_prior(b: Values, k: int, special: Any) -> Values:
     """ln(b d/db (psi(kb+1) - psi(b+1))); for large b from the series of psi', whose leading terms cancel."""
-    inverse = 1 / np.maximum(b, _SERIES_FROM)
-    series = (1 - 1 / k) / 2 - inverse * _polynomial(
-        inverse * inverse, tuple(c * (1 - float(k) ** (-2 * j)) for j, c in enumerate(_BERNOULLI, 1))
+    inverse = 1 / np.maximum(b, SERIES_FROM)
+    series = (1 - 1 / k) / 2 - inverse * polynomial(
+        inverse * inverse, tuple(c * (1 - float(k) ** (-2 * j)) for j, c in enumerate(BERNOULLI, 1))
     )
-    small = np.minimum(b, _SERIES_FROM)
+    small = np.minimum(b, SERIES_FROM)
     slope = k * special.zeta(2, k * small + 1) - special.zeta(2, small + 1)  # zeta(2, x) is psi'(x)
-    return np.where(b < _SERIES_FROM, np.log(slope) + np.log(b), np.log(series) - np.log(b))
+    return np.where(b < SERIES_FROM, np.log(slope) + np.log(b), np.log(series) - np.log(b))
 
 
 def _nsb_mean(s: _Spectrum, b: Values, special: Any) -> Values:
@@ -368,9 +312,9 @@ def _nsb_mean(s: _Spectrum, b: Values, special: Any) -> Values:
 
 def _stirling(x: Values, special: Any) -> Values:
     """ln Gamma(x) - ((x - 1/2) ln x - x + ln(2 pi)/2), for x > 0."""
-    inverse = 1 / np.maximum(x, _SERIES_FROM)
-    value = inverse * _polynomial(inverse * inverse, _STIRLING)
-    small = x < _SERIES_FROM
+    inverse = 1 / np.maximum(x, SERIES_FROM)
+    value = inverse * polynomial(inverse * inverse, STIRLING)
+    small = x < SERIES_FROM
     few = x[small]
     value[small] = special.gammaln(few) - (few - 0.5) * np.log(few) + few - 0.5 * math.log(2 * math.pi)
     return value
@@ -378,9 +322,9 @@ def _stirling(x: Values, special: Any) -> Values:
 
 def _digamma_excess(x: Values, special: Any) -> Values:
     """psi(x+1) - ln x, for x > 0."""
-    large = np.maximum(x, _SERIES_FROM)
-    value = 1 / large - _digamma_series(large)
-    small = x < _SERIES_FROM
+    large = np.maximum(x, SERIES_FROM)
+    value = 1 / large - digamma_series(large)
+    small = x < SERIES_FROM
     few = x[small]
     value[small] = special.digamma(few + 1) - np.log(few)
     return value

@@ -15,8 +15,8 @@ import numpy as np
 
 from fastent import _arrays
 from fastent._codes import as_codes
-from fastent._estimators import digamma
 from fastent._neighbors import engine
+from fastent._series import digamma
 from fastent._threads import workers_for
 
 Array = np.ndarray[Any, Any]
