@@ -201,9 +201,13 @@ static void find_labels(const logits_job *job, struct group *g) {
 #define FLOAT_INVERSE_LOW 1e-6
 #define FLOAT_INVERSE_HIGH 1e6
 
+/* Shorter rows do not fill the lanes. */
+#define SHORT_ROW 16
+
 INLINE int in_floats(const logits_job *job) {
-    return job->z.dtype != ITEM_FLOAT64 && (job->u.data == NULL || job->u.dtype != ITEM_FLOAT64) && job->value != LOGITS_JS
-           && job->inverse_high >= FLOAT_INVERSE_LOW && job->inverse_high <= FLOAT_INVERSE_HIGH;
+    return job->length > SHORT_ROW && job->value != LOGITS_JS && job->z.dtype != ITEM_FLOAT64
+           && (job->u.data == NULL || job->u.dtype != ITEM_FLOAT64) && job->inverse_high >= FLOAT_INVERSE_LOW
+           && job->inverse_high <= FLOAT_INVERSE_HIGH;
 }
 
 static int64_t row_offset(const logits_job *job, const logits_operand *operand, int64_t row) {

@@ -37,8 +37,9 @@
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
 #define float_MANTISSA SINGLE_MANTISSA_BITS
-#define float_LN2_FIRST 0x1.62e43p-1f
-#define float_LN2_SECOND (-0x1.05c61p-29f)
+/* the first part in fifteen bits: its products, and what they leave of x, are exact */
+#define float_LN2_FIRST 0x1.62e4p-1f
+#define float_LN2_SECOND 0x1.7f7d1cp-20f
 #define float_BEYOND 0x1.fffffep127f
 #define float_CHUNK (32 * SL) /* then sums go on in doubles */
 /* below, terms that floats take for zero would show */
