@@ -30,6 +30,8 @@ def measure(work: Work, turns: int) -> dict[str, Any]:
         for name, call in work.contestants.items():
             if turn > 2 and seconds[name] > 1:
                 continue
+            if seconds.get(name, 0.0) < 0.1:
+                call()  # the threads of whoever came before are still waiting for work, on our processors
             start = time.perf_counter()
             call()
             taken = time.perf_counter() - start
