@@ -1,14 +1,19 @@
-"""What the functions of logits share: texts of docstrings, the scalar of a single row."""
+"""What the functions of logits share: texts of docstrings."""
 
 from __future__ import annotations
-
-from typing import Any
-
-import numpy as np
 
 from fastent._docs import documented
 
 _TEXTS = {
+    # first, because it holds another
+    "ENTRIES": """out : ndarray, optional
+        float32 or float64 of the shape of z, where to write the result; it is also returned. May be z itself.
+    <WORKERS>
+
+    Returns
+    -------
+    ndarray
+        Of the shape of z; float64 for float64 logits and for integers, otherwise float32.""",
     "LOGITS": """z : array_like
         Logits, of any shape: unnormalised log-probabilities. -inf is a class that cannot be.""",
     "AXIS": """axis : int
@@ -27,7 +32,3 @@ _TEXTS = {
 }
 
 described = documented(_TEXTS)
-
-
-def scalar_or_array(values: np.ndarray[Any, Any]) -> Any:
-    return values[()]

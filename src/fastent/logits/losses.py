@@ -24,7 +24,7 @@ from fastent._logit_rows import (
     reduce_logits,
 )
 from fastent._plan import log_of_base
-from fastent.logits._common import described, scalar_or_array
+from fastent.logits._common import described
 
 REDUCTIONS = ("none", "mean", "sum")
 
@@ -49,7 +49,7 @@ def mean_weight(rows: Rows, labels: Labels | None, row_weights: Numbers | None, 
 
 def reduced(values: Numbers, reduction: str, total: float, empty: float, dtype: np.dtype[Any]) -> Any:
     if reduction == "none":
-        return scalar_or_array(values)
+        return values[()]
     if reduction == "mean" and total == 0:
         return dtype.type(empty)
     loss = values.sum(dtype=np.float64)
@@ -289,7 +289,7 @@ def js_divergence(
     temperature = check_temperature(function, temperature)
     divisor = log_of_base(function, base)
     values, _, _ = reduce_logits(rows, "js", temperature=temperature, divisor=divisor, workers=workers)
-    return scalar_or_array(values)
+    return values[()]
 
 
 def _pair(function: str, z_p: Any, z_q: Any, axis: Any) -> Rows:

@@ -21,7 +21,8 @@ from fastent._logits import engine
 from fastent._plan import log_of_base
 from fastent._rows.engine import DTYPES
 from fastent._threads import workers_for
-from fastent.logits._common import described, scalar_or_array
+from fastent.logits._common import described
+from fastent.logits.losses import cross_entropy
 
 LARGEST_CODES = (engine.VALUES["log_sum_exp"], engine.MAPS["nothing"], engine.FINISHES["as_it_is"])
 
@@ -57,7 +58,7 @@ def log_sum_exp(z: Any, *, axis: int = -1, temperature: float = 1.0, workers: in
     rows = _rows("log_sum_exp", z, axis)
     temperature = check_temperature("log_sum_exp", temperature)
     values, _, _ = reduce_logits(rows, "log_sum_exp", temperature=temperature, workers=workers)
-    return scalar_or_array(values)
+    return values[()]
 
 
 def _entries(function: str, mapping: str, z: Any, axis: Any, temperature: Any, out: Any, workers: int | None) -> Any:
@@ -92,14 +93,7 @@ def softmax(z: Any, *, axis: int = -1, temperature: float = 1.0, out: Any = None
     <LOGITS>
     <AXIS>
     <TEMPERATURE>
-    out : ndarray, optional
-        float32 or float64 of the shape of z, where to write the result; it is also returned. May be z itself.
-    <WORKERS>
-
-    Returns
-    -------
-    ndarray
-        Of the shape of z; float64 for float64 logits and for integers, otherwise float32.
+    <ENTRIES>
 
     Notes
     -----
@@ -125,14 +119,7 @@ def log_softmax(
     <LOGITS>
     <AXIS>
     <TEMPERATURE>
-    out : ndarray, optional
-        float32 or float64 of the shape of z, where to write the result; it is also returned. May be z itself.
-    <WORKERS>
-
-    Returns
-    -------
-    ndarray
-        Of the shape of z; float64 for float64 logits and for integers, otherwise float32.
+    <ENTRIES>
 
     Notes
     -----
@@ -189,7 +176,7 @@ def entropy(
         rows, "entropy", temperature=check_temperature("entropy", temperature), divisor=log_of_base("entropy", base),
         derivatives=Derivatives("gradient") if return_grad else NO_DERIVATIVES, workers=workers,
     )  # fmt: skip
-    return (scalar_or_array(values), grad) if return_grad else scalar_or_array(values)
+    return (values[()], grad) if return_grad else values[()]
 
 
 @described
@@ -236,8 +223,6 @@ def perplexity(
     >>> round(float(logits.perplexity([[2.0, 0.0], [0.0, 0.0], [9.0, 1.0]], [0, 1, -100])), 4)
     1.5069
     """
-    from fastent.logits.losses import cross_entropy
-
     if target is not None:
         loss = cross_entropy(
             z, target, axis=axis, temperature=temperature, sample_weight=sample_weight, ignore_index=ignore_index,
@@ -249,7 +234,7 @@ def perplexity(
     rows = _rows("perplexity", z, axis)
     temperature = check_temperature("perplexity", temperature)
     values, _, _ = reduce_logits(rows, "entropy", temperature=temperature, finish="exp", workers=workers)
-    return scalar_or_array(values)
+    return values[()]
 
 
 @described
@@ -297,7 +282,7 @@ def log_prob_of(
         rows, "label_loss", temperature=check_temperature("log_prob_of", temperature), labels=found,
         divisor=log_of_base("log_prob_of", base), workers=workers,
     )  # fmt: skip
-    return scalar_or_array(0 - values)
+    return 0 - values[()]
 
 
 @described
