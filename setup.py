@@ -14,9 +14,10 @@ from pathlib import Path
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.modified import newer_group
 
 PACKAGE = Path("src/fastent")
-ENGINES = ("_rows", "_counts", "_logits", "_continuous", "_neighbors", "_select", "_bins")
+ENGINES = sorted(path.parent.name for path in PACKAGE.glob("*/kernels.c"))
 
 MSVC = sys.platform == "win32"
 WARNINGS = [] if MSVC else ["-Wall", "-Wextra", "-Wno-unused-function"]
@@ -56,25 +57,32 @@ class BuildEngines(build_ext):
             extension.extra_compile_args += C_FLAGS + openmp
             extension.extra_link_args += openmp
             extension.define_macros += macros
-            kernels = [path for path in extension.depends if path.endswith("kernels.c")]
-            for isa, flags in variants.items() if kernels else ():
-                # an output folder per variant: one source compiled several times must not reuse the first object
-                extension.extra_objects += self.compiler.compile(
-                    kernels, output_dir=str(Path(self.build_temp, isa)), depends=extension.depends,
-                    extra_postargs=[*C_FLAGS, *WARNINGS, *flags, f"-DVARIANT={isa}"])  # fmt: skip
+        self.variants = variants
+        self.parallel = self.parallel or os.cpu_count()
         super().build_extensions()
+
+    def build_extension(self, extension: Extension) -> None:
+        kernels = [path for path in extension.depends if path.endswith("kernels.c")]
+        target = self.get_ext_fullpath(extension.name)
+        stale = self.force or newer_group([*extension.sources, *extension.depends], target, "newer")
+        for isa, flags in self.variants.items() if kernels and stale else ():
+            # an output folder per variant: one source compiled several times must not reuse the first object
+            extension.extra_objects += self.compiler.compile(
+                kernels, output_dir=str(Path(self.build_temp, isa)), depends=extension.depends,
+                extra_postargs=[*C_FLAGS, *WARNINGS, *flags, f"-DVARIANT={isa}"])  # fmt: skip
+        super().build_extension(extension)
 
 
 def engine(name: str) -> list[Extension]:
     """The modules of a room. The one called engine holds the kernels; the others reach them through it."""
     modules = sorted((PACKAGE / name).glob("*.pyx"))
-    shared = [*PACKAGE.glob("*/*.h"), *(PACKAGE / name).glob("*.pxd"), PACKAGE / name / "kernels.c"]
-    headers = [str(path) for path in sorted(shared)]
+    headers = [*PACKAGE.glob("*.pxd"), *(PACKAGE / name).glob("*.pxd"), *(PACKAGE / name).glob("*.h")]
+    kernels = [*PACKAGE.glob("_simd/*.h"), PACKAGE / name / "kernels.c"]
     return [
         Extension(
             f"fastent.{name}.{path.stem}",
             [str(path)],
-            depends=[h for h in headers if path.stem == "engine" or not h.endswith("kernels.c")],
+            depends=sorted(str(path) for path in headers + (kernels if path.stem == "engine" else [])),
         )
         for path in modules
     ]

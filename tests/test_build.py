@@ -156,6 +156,11 @@ def group_sets() -> Iterator[tuple[str, dict[str, Group]]]:
         yield str(module.__file__), kernel_groups(str(module.__file__))
 
 
+def test_no_engine_is_left_out() -> None:
+    """What the build finds is what the package pins, describes and these tests look at."""
+    assert set(_config.ENGINES) == {path.parent.name for path in PROJECT.glob("src/fastent/*/kernels.c")}
+
+
 def test_each_instruction_set_is_one_file() -> None:
     for library, kernels in group_sets():
         assert set(kernels) >= set(engine.isas())

@@ -6,7 +6,7 @@
 #include "kernels.h"
 
 #include "../_simd/log.h"
-#include "columns.h"
+#include "../_simd/columns.h"
 
 #define CELLS_OF_A_BYTE 256
 

@@ -1,7 +1,7 @@
 /* The selection kernels: planes of many columns against a few, and what their counts say. */
 #include "kernels.h"
 
-#include "../_counts/columns.h"
+#include "../_simd/columns.h"
 
 /* ---- columns to planes ---- */
 

@@ -2,7 +2,7 @@
 #ifndef FASTENT_COLUMNS_H
 #define FASTENT_COLUMNS_H
 
-#include "../_simd/bytes.h"
+#include "bytes.h"
 
 /* `columns` columns of n rows, one after the other at `pitch` bytes. */
 static void gather_columns(const char *from, int64_t item, int64_t row_stride, int64_t column_stride, int64_t n,
