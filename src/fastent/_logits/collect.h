@@ -10,13 +10,27 @@ struct NAMED(row) {
     REAL inverse_high, inverse_low;
 };
 
-INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct state_lanes *lanes, int r) {
+/* The same of up to VL rows; lower entries, less the shift, count as `lowest`. */
+struct NAMED(rows) {
+    REAL top[VL], above[VL], lowest[VL], shift[VL], exponent[VL];
+};
+
+INLINE void NAMED(lay_out_rows)(const logits_job *job, const struct state *s, double floor, struct NAMED(rows) *rows) {
+    vd above = finite_or_zero(s->top - s->shift); /* without a finite top any will do */
+    OP(store_narrow)(rows->top, s->top);
+    OP(store_narrow)(rows->above, above);
+    OP(store_narrow)(rows->lowest, above - vset(floor / job->inverse_high));
+    OP(store_narrow)(rows->shift, s->shift);
+    OP(store_narrow)(rows->exponent, s->exponent);
+}
+
+INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct NAMED(rows) *rows, int r) {
     struct NAMED(row) row = {0};
-    row.top = (REAL)lanes->top[r];
-    row.above = (REAL)lanes->above[r];
-    row.shift = (REAL)lanes->shift[r];
-    row.exponent = (REAL)lanes->exponent[r];
-    row.lowest = (REAL)lanes->lowest[r];
+    row.top = rows->top[r];
+    row.above = rows->above[r];
+    row.shift = rows->shift[r];
+    row.exponent = rows->exponent[r];
+    row.lowest = rows->lowest[r];
     row.inverse_high = (REAL)job->inverse_high;
     row.inverse_low = (REAL)(job->inverse_high - (double)row.inverse_high + job->inverse_low);
     return row;
@@ -45,79 +59,115 @@ INLINE VEC NAMED(part)(const REAL *x, int64_t n, int64_t i, REAL filling) {
     return i + LANES <= n ? OP(load)(x + i) : OP(pad)(OP(load_part)(x + i, n - i), n - i, filling);
 }
 
-INLINE vd NAMED(largest)(const REAL *x, int64_t n) {
-    VEC top = OP(set)(-(REAL)INF), other = top;
-    int64_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        top = OP(max)(OP(load)(x + i), top);
-        other = OP(max)(OP(load)(x + i + LANES), other);
+/* The largest of n entries, of all and of each chunk, lane by lane; *lowest: the smallest, where that is asked for. */
+INLINE vd NAMED(extremes)(const REAL *x, int64_t n, VEC *chunks, VEC *lowest) {
+    VEC all = OP(set)(-(REAL)INF), low = OP(set)((REAL)INF);
+    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
+        int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
+        VEC even = OP(set)(-(REAL)INF), odd = even;
+        for (; i + 2 * LANES <= end; i += 2 * LANES) {
+            VEC a = OP(load)(x + i), b = OP(load)(x + i + LANES);
+            even = OP(max)(a, even);
+            odd = OP(max)(b, odd);
+            if (lowest)
+                low = OP(min)(b, OP(min)(a, low));
+        }
+        for (; i < end; i += LANES) {
+            even = OP(max)(NAMED(part)(x, end, i, -(REAL)INF), even);
+            if (lowest)
+                low = OP(min)(NAMED(part)(x, end, i, (REAL)INF), low);
+        }
+        *chunks = OP(max)(even, odd);
+        all = OP(max)(all, *chunks++);
     }
-    for (; i < n; i += LANES)
-        top = OP(max)(NAMED(part)(x, n, i, -(REAL)INF), top);
-    return OP(fold_top)(OP(max)(top, other));
+    if (lowest)
+        *lowest = OP(min)(low, *lowest);
+    return OP(fold_top)(all);
 }
 
 struct NAMED(sums) {
-    VEC powers, rests, others, spread;
+    VEC powers, rests, spread;
+    int64_t others; /* entries below the top */
 };
 
-INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy,
+/* `tops`: whether the top may be among the entries. */
+INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops,
                                struct NAMED(sums) *sums) {
-    VEC rounded, bounded = NAMED(bounded)(z, row, plain), q = NAMED(exp_parts)(bounded, row, plain, &rounded);
-    MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
-    VEC power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
+    VEC rounded, bounded = NAMED(bounded)(z, row, plain), q = NAMED(exp_parts)(bounded, row, plain, &rounded), power;
+    if (tops) {
+        MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
+        power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
+        sums->others += OP(count)(below);
+    } else {
+        power = OP(from_bits)(OP(shift_bits)(rounded) + OP(set_bits)(bias));
+        sums->others += LANES;
+    }
     /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
     sums->powers += power;
     sums->rests = OP(fma)(power, q, sums->rests);
-    sums->others = OP(add_where)(below, sums->others, OP(set)(1));
     if (entropy)
         sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->above) - bounded, sums->spread);
 }
 
-/* The sums over n entries of a row, lane by lane in doubles; `others`: entries other than the top. Meanwhile what lies
- * `ahead` in memory is fetched. */
-INLINE void NAMED(sum_entries)(const REAL *x, int64_t n, int64_t ahead, const struct NAMED(row) *row, int plain, int entropy,
-                               vd *rest, vd *excess, vd *others, vd *spread) {
+/* The sums over n entries of a row. */
+INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const char *ahead, int64_t size,
+                             const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops, struct entry_sums *sums) {
     const VEC zero = OP(set)(0);
-    const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
-    *rest = *excess = *others = *spread = vset(0);
-    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
-        int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
-        struct NAMED(sums) even = {zero, zero, zero, zero}, odd = even;
-        for (; i + 2 * LANES <= end; i += 2 * LANES) {
-            fetch_ahead(x + i + ahead);
-            fetch_ahead(x + i + ahead + LANES);
-            NAMED(add_entries)(OP(load)(x + i), row, bias, plain, entropy, &even);
-            NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, plain, entropy, &odd);
-        }
-        for (; i < end; i += LANES)
-            NAMED(add_entries)(NAMED(part)(x, end, i, -(REAL)INF), row, bias, plain, entropy, &even);
-        *rest += OP(fold)(even.powers + odd.powers);
-        *excess += OP(fold)(even.rests + odd.rests);
-        *others += OP(fold)(even.others + odd.others);
-        if (entropy)
-            *spread += OP(fold)(even.spread + odd.spread);
+    struct NAMED(sums) even = {zero, zero, zero, 0}, odd = even;
+    int64_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        fetch_ahead(ahead + i * size);
+        fetch_ahead(ahead + (i + LANES) * size);
+        NAMED(add_entries)(OP(load)(x + i), row, bias, plain, entropy, tops, &even);
+        NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, plain, entropy, tops, &odd);
     }
+    for (; i < n; i += LANES)
+        NAMED(add_entries)(NAMED(part)(x, n, i, -(REAL)INF), row, bias, plain, entropy, tops, &even);
+    sums->rest += OP(fold)(even.powers + odd.powers);
+    sums->excess += OP(fold)(even.rests + odd.rests);
+    sums->others += (double)(even.others + odd.others);
+    if (entropy)
+        sums->spread += OP(fold)(even.spread + odd.spread);
 }
 
-/* One block of up to VL rows taken into their state. */
-INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
-                                 int entropy, struct state *s) {
-    const int is_double = sizeof(REAL) == sizeof(double);
-    vd each[VL], excess[VL], others[VL], spread[VL];
-    each[0] = excess[0] = others[0] = spread[0] = vset(0);
-    for (int r = 0; r < rows; r++)
-        each[r] = NAMED(largest)(x[r], n);
-    raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
-    const int plain = is_plain(job, s);
-    struct state_lanes lanes;
-    lay_out_lanes(job, s, CONSTANT(FLOOR), &lanes);
-    for (int r = 0; r < rows; r++) {
-        struct NAMED(row) row = NAMED(make_row)(job, &lanes, r);
-        if (plain)
-            NAMED(sum_entries)(x[r], n, ahead, &row, 1, entropy, each + r, excess + r, others + r, spread + r);
+/* Meanwhile what lies `ahead`, in items of `size` bytes, is fetched. Only chunks that have the top look at each entry for it. */
+INLINE struct entry_sums NAMED(sum_entries)(const REAL *x, int64_t n, const char *ahead, int64_t size,
+                                            const struct NAMED(row) *row, int plain, int entropy, const VEC *chunks) {
+    const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
+    struct entry_sums sums = {vset(0), vset(0), vset(0), 0};
+    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
+        int64_t length = n - start < CONSTANT(CHUNK) ? n - start : CONSTANT(CHUNK);
+        const char *next = ahead + start * size;
+        if (OP(any)(OP(equal)(*chunks++, OP(set)(row->top))))
+            NAMED(sum_chunk)(x + start, length, next, size, row, bias, plain, entropy, 1, &sums);
         else
-            NAMED(sum_entries)(x[r], n, ahead, &row, 0, entropy, each + r, excess + r, others + r, spread + r);
+            NAMED(sum_chunk)(x + start, length, next, size, row, bias, plain, entropy, 0, &sums);
+    }
+    return sums;
+}
+
+/* One block of up to VL rows taken into their state; `lowest`: NULL, or the smallest entries of each row so far. */
+INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
+                                 int entropy, struct state *s, VEC *lowest) {
+    const int is_double = sizeof(REAL) == sizeof(double);
+    VEC chunks[VL][BLOCK / CONSTANT(CHUNK)];
+    struct NAMED(rows) of;
+    vd each[VL], excess[VL], spread[VL];
+    double others[VL] = {0};
+    for (int r = 0; r < rows; r++)
+        each[r] = lowest ? NAMED(extremes)(x[r], n, chunks[r], lowest + r) : NAMED(extremes)(x[r], n, chunks[r], NULL);
+    raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
+    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR), &of);
+    const int plain = is_plain(job, s);
+    for (int r = 0; r < rows; r++) {
+        struct NAMED(row) row = NAMED(make_row)(job, &of, r);
+        struct entry_sums sums =
+            plain ? NAMED(sum_entries)(x[r], n, ahead->at[r], ahead->size, &row, 1, entropy, chunks[r])
+                  : NAMED(sum_entries)(x[r], n, ahead->at[r], ahead->size, &row, 0, entropy, chunks[r]);
+        each[r] = sums.rest;
+        excess[r] = sums.excess;
+        spread[r] = sums.spread;
+        others[r] = sums.others;
     }
     const int apart = is_double && !entropy; /* floats and entropies would gain nothing */
     for (int r = 0; r < rows && !apart; r++)
@@ -125,17 +175,17 @@ INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, in
     s->rest += across_lanes(SUM, each, rows);
     if (apart)
         s->excess += across_lanes(SUM, excess, rows);
-    s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - across_lanes(SUM, others, rows);
+    s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - vload(others);
     if (entropy)
         s->spread += across_lanes(SUM, spread, rows);
 }
 
-static void NAMED(collect_plain)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
-                                 struct state *s) {
-    NAMED(collect_block)(job, x, n, ahead, rows, 0, s);
+static void NAMED(collect_plain)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
+                                 struct state *s, VEC *lowest) {
+    NAMED(collect_block)(job, x, n, ahead, rows, 0, s, lowest);
 }
 
-static void NAMED(collect_entropy)(const logits_job *job, const REAL *const *x, int64_t n, int64_t ahead, int rows,
-                                   struct state *s) {
-    NAMED(collect_block)(job, x, n, ahead, rows, 1, s);
+static void NAMED(collect_entropy)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
+                                   struct state *s, VEC *lowest) {
+    NAMED(collect_block)(job, x, n, ahead, rows, 1, s, lowest);
 }

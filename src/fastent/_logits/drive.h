@@ -5,6 +5,7 @@
 
 struct NAMED(pieces) {
     const REAL *of[VL];
+    VEC lowest[VL]; /* the smallest entries of each row, where divergences ask for them */
 };
 
 /* The entries [start, start + n) of the group's rows. */
@@ -29,15 +30,20 @@ static void NAMED(load_group)(const logits_operand *operand, const int64_t *offs
 static struct state NAMED(collect)(const logits_job *job, const logits_operand *operand, const int64_t *offsets, int rows,
                                    int entropy, REAL *buffer, char *raw, struct NAMED(pieces) *pieces) {
     struct state s = no_entries();
+    struct ahead ahead = {.size = item_size(operand->dtype)};
     int64_t block = block_length(job);
+    VEC *lowest = job->value == LOGITS_KL ? pieces->lowest : NULL;
+    for (int r = 0; r < rows; r++)
+        pieces->lowest[r] = OP(set)((REAL)INF);
     for (int64_t start = 0; start < job->length; start += block) {
         int64_t n = job->length - start < block ? job->length - start : block;
         NAMED(load_group)(operand, offsets, rows, start, n, buffer, raw, pieces);
-        int64_t ahead = n < job->length ? n : rows * n; /* the next block, or the rows below */
+        for (int r = 0; r < rows; r++) /* the next block, or the rows below */
+            ahead.at[r] = operand->data + offsets[r] + (start + (n < job->length ? n : rows * n)) * ahead.size;
         if (entropy)
-            NAMED(collect_entropy)(job, pieces->of, n, ahead, rows, &s);
+            NAMED(collect_entropy)(job, pieces->of, n, &ahead, rows, &s, lowest);
         else
-            NAMED(collect_plain)(job, pieces->of, n, ahead, rows, &s);
+            NAMED(collect_plain)(job, pieces->of, n, &ahead, rows, &s, lowest);
     }
     return s;
 }
@@ -51,14 +57,14 @@ static void NAMED(refine)(const logits_job *job, const logits_operand *operand, 
         return;
     struct pieces_double pieces;
     struct state better = collect_double(job, operand, offsets, rows, entropy, w->again, w->raw, &pieces);
-    struct row_sums better_sums = finish_sums(job, &better, 1);
+    struct row_sums better_sums = finish_sums(&better, 1);
     s->shift = vselect(again, better.shift, s->shift);
     s->exponent = vselect(again, better.exponent, s->exponent);
     s->spread = vselect(again, better.spread * vset(0x1p-840), s->spread); /* in the units of floats */
     sums->rest = vselect(again, better_sums.rest, sums->rest);
     sums->log_sum = vselect(again, better_sums.log_sum, sums->log_sum);
-    sums->top_sum = vselect(again, better_sums.top_sum, sums->top_sum);
-    sums->top_sum_low = vselect(again, better_sums.top_sum_low, sums->top_sum_low);
+    s->unit = vselect(again, better.unit, s->unit);
+    s->unit_low = vselect(again, better.unit_low, s->unit_low);
     sums->valid = vselect(again, better_sums.valid, sums->valid);
 }
 #else
@@ -77,7 +83,6 @@ struct NAMED(walk) {
     struct NAMED(known) p[VL], q[VL];
     struct NAMED(log_ratio) ratio[VL];
     struct NAMED(targets) targets[VL];
-    int plain;
     int64_t at; /* where the pieces begin, -1 before any are loaded */
 };
 
@@ -110,16 +115,15 @@ static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
         for (int r = 0; r < walk->group->rows; r++) {
             const REAL *z = walk->z.of[r], *u = job->u.data ? walk->u.of[r] : NULL;
             vd part, more = vset(0);
-            if (job->value == LOGITS_CROSS_ENTROPY)
-                part = NAMED(sum_pairs)(LOGITS_CROSS_ENTROPY, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
-            else if (job->value == LOGITS_JS)
-                part = NAMED(sum_pairs)(LOGITS_JS, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
-            else if (job->value == LOGITS_KL && walk->plain)
-                part = NAMED(sum_pairs)(LOGITS_KL, 1, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
+            const struct NAMED(known) *p = walk->p + r, *q = walk->q + r;
+            if (job->value == LOGITS_CROSS_ENTROPY || job->value == LOGITS_JS)
+                part = NAMED(sum_pairs)(job->value, z, u, n, p, q, walk->ratio + r);
+            else if (job->value == LOGITS_KL && p->all_high && q->all_high)
+                part = vset(p->factor) * NAMED(sum_kl)(1, z, u, n, p, q, walk->ratio + r);
             else if (job->value == LOGITS_KL)
-                part = NAMED(sum_pairs)(LOGITS_KL, 0, z, u, n, walk->p + r, walk->q + r, walk->ratio + r);
+                part = vset(p->factor) * NAMED(sum_kl)(0, z, u, n, p, q, walk->ratio + r);
             else
-                NAMED(sum_targets)(z, u, NAMED(class_weights)(job, start), n, walk->p + r, walk->targets[r], &more, &part);
+                NAMED(sum_targets)(z, u, NAMED(class_weights)(job, start), n, p, walk->targets[r], &more, &part);
             sums[r] += part;
             masses[r] += more;
         }
@@ -153,7 +157,7 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
         for (int r = 0; r < g->rows; r++) {
             REAL *map = NAMED(place_of)(&job->map, g->map[r], start, walk->w->map);
             REAL *diagonal = job->diagonal.data ? NAMED(place_of)(&job->diagonal, g->diagonal[r], start, walk->w->diagonal) : NULL;
-            NAMED(map_row)(job->value, job->mapping, walk->plain, walk->z.of[r], job->u.data ? walk->u.of[r] : NULL,
+            NAMED(map_row)(job->value, job->mapping, walk->p[r].plain, walk->z.of[r], job->u.data ? walk->u.of[r] : NULL,
                            NAMED(class_weights)(job, start), n, walk->p + r, walk->q + r, walk->ratio + r, slopes + r, map,
                            diagonal);
             int64_t label = labels && job->mapping == LOGITS_GRADIENT ? job->labels[g->index[r]] - start : -1;
@@ -176,29 +180,29 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
 static void NAMED(do_group)(const logits_job *job, struct group *g, struct workspace *w) {
     const int is_double = sizeof(REAL) == sizeof(double), entropy = job->value == LOGITS_ENTROPY;
     const int pairs = job->value == LOGITS_CROSS_ENTROPY || job->value == LOGITS_KL || job->value == LOGITS_JS;
+    const int lowest = job->value == LOGITS_KL;
     const int targets = job->value == LOGITS_TARGET_LOSS || (job->value == LOGITS_LABEL_LOSS && job->smoothing != 0);
     struct NAMED(walk) walk;
     walk.job = job;
     walk.group = g;
     walk.w = w;
     walk.at = -1;
+    find_labels(job, g); /* long before they are needed */
     struct state s = NAMED(collect)(job, &job->z, g->z, g->rows, entropy, w->z, w->raw, &walk.z), t = s;
-    struct row_sums z = finish_sums(job, &s, is_double), u = z;
+    struct row_sums z = finish_sums(&s, is_double), u = z;
     NAMED(refine)(job, &job->z, g->z, g->rows, entropy, w, &s, &z);
-    find_labels(job, g);
     if (pairs) {
         t = NAMED(collect)(job, &job->u, g->u, g->rows, 0, w->u, w->raw, &walk.u);
-        u = finish_sums(job, &t, is_double);
+        u = finish_sums(&t, is_double);
         NAMED(refine)(job, &job->u, g->u, g->rows, 0, w, &t, &u);
     }
     if (job->length <= block_length(job) && (!job->u.data || pairs))
         walk.at = 0;
-    vd total = vset(0), mass = g_vector(job, g);
+    vd total = vset(0), mass = target_mass(job, g);
     if (pairs || targets || job->mapping) {
-        NAMED(know)(job, &s, &z, g->rows, walk.p);
+        NAMED(know)(job, &s, &z, g->rows, lowest ? walk.z.lowest : NULL, walk.p);
         if (pairs)
-            NAMED(know)(job, &t, &u, g->rows, walk.q);
-        walk.plain = is_plain(job, &s) && is_plain(job, &t);
+            NAMED(know)(job, &t, &u, g->rows, lowest ? walk.u.lowest : NULL, walk.q);
         for (int r = 0; r < g->rows; r++) {
             if (pairs)
                 walk.ratio[r] = NAMED(make_log_ratio)(job, walk.p + r, walk.q + r);

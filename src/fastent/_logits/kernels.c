@@ -36,7 +36,7 @@ INLINE int64_t rows_together(const logits_job *job) {
 }
 
 INLINE int64_t block_length(const logits_job *job) {
-    int64_t block = is_strided(&job->z) ? GROUP_ENTRIES / VL : BLOCK;
+    int64_t block = is_strided(&job->z) && GROUP_ENTRIES / VL < BLOCK ? GROUP_ENTRIES / VL : BLOCK;
     return job->length < block ? job->length : block;
 }
 
@@ -52,24 +52,31 @@ INLINE double class_weight(const logits_job *job, int64_t label) {
     return job->class_weights ? job->class_weights[label] : 1;
 }
 
-INLINE vd lanes_of(const double *values) {
-    return vload(values);
+/* Hard labels, each class with the same weight: the commonest loss. */
+INLINE int is_simple(const logits_job *job) {
+    return job->value == LOGITS_LABEL_LOSS && job->class_weights == NULL && job->smoothing == 0;
 }
 
-/* What a label's loss is multiplied with, smoothed: the mass of its target. */
-static vd g_vector(const logits_job *job, const struct group *g) {
-    double mass[VL] = {0};
-    for (int r = 0; r < g->rows && job->value == LOGITS_LABEL_LOSS; r++)
-        mass[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]])
-                  + job->smoothing / (double)job->length * job->class_weight_sum;
-    return lanes_of(mass);
+/* The weights of the labels, those that smoothing leaves to them. */
+static vd label_weights(const logits_job *job, const struct group *g) {
+    double weights[VL] = {0};
+    for (int r = 0; r < g->rows; r++)
+        weights[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]]);
+    return vload(weights);
+}
+
+/* What the loss of a label is multiplied with: its weight, and what smoothing gives to all classes. */
+static vd target_mass(const logits_job *job, const struct group *g) {
+    if (job->value != LOGITS_LABEL_LOSS || is_simple(job))
+        return vset(1);
+    return label_weights(job, g) + vset(job->smoothing / (double)job->length * job->class_weight_sum);
 }
 
 /* The mean of top - z, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
 INLINE vd mean_gap(const struct state *s, const struct row_sums *z, int is_double) {
-    vd lost, all = vtwo_sum(vset(1), z->rest, &lost), divisor = z->top_sum * all;
+    vd lost, all = vtwo_sum(vset(1), z->rest, &lost), divisor = s->unit * all;
     vd gap = s->spread / (divisor * vset(is_double ? 0x1p900 : 0x1p60));
-    vd off = (vproduct_error(z->top_sum, all, divisor) + (z->top_sum_low * all + z->top_sum * lost)) / divisor;
+    vd off = (vproduct_error(s->unit, all, divisor) + (s->unit_low * all + s->unit * lost)) / divisor;
     return vfma(-gap, off, gap);
 }
 
@@ -84,19 +91,13 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
     }
     case LOGITS_ENTROPY:
         return z->log_sum + mean_gap(s, z, is_double) * inverse;
-    case LOGITS_LABEL_LOSS: {
-        double gaps[VL] = {0}, weights[VL] = {0};
-        for (int r = 0; r < g->rows; r++) {
-            gaps[r] = g->label_logit[r];
-            weights[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]]);
-        }
-        gap = s->top - lanes_of(gaps);
-        weight = lanes_of(weights);
-        if (job->class_weights == NULL && job->smoothing == 0)
+    case LOGITS_LABEL_LOSS:
+        gap = s->top - vload(g->label_logit);
+        if (is_simple(job))
             return tempered(job, gap, &lost) + (z->log_sum + lost * z->valid);
+        weight = label_weights(job, g);
         gap = vselect(veq(weight, vset(0)), vset(0), weight * gap);
         return vfma(gap + total, inverse, vselect(veq(mass, vset(0)), vset(0), mass * z->log_sum)) * z->valid;
-    }
     case LOGITS_TARGET_LOSS:
         return vfma(total, inverse, mass * z->log_sum);
     case LOGITS_CROSS_ENTROPY:
@@ -111,21 +112,28 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
 static void store_values(const logits_job *job, const struct group *g, vd value) {
     if (job->values == NULL)
         return;
-    double values[VL];
     if (job->finish == LOGITS_EXP)
         value = vexp_times(value, vset(1)) + value * vset(0);
     if (job->divisor != 1)
         value = value / vset(job->divisor);
     if (job->finish == LOGITS_SQRT)
         value = vsqrt(value);
-    vstore(values, value + vset(0)); /* never -0.0 */
-    for (int r = 0; r < g->rows; r++) {
-        double weighted = g->weight[r] == 0 ? 0 : g->weight[r] * values[r];
-        if (job->values_dtype == ITEM_FLOAT64)
-            ((double *)job->values)[g->index[r]] = weighted;
-        else
-            ((float *)job->values)[g->index[r]] = (float)weighted;
+    if (job->row_weights) {
+        vd weight = vload(g->weight);
+        value = vselect(veq(weight, vset(0)), vset(0), weight * value);
     }
+    double values[VL];
+    float narrow[VL];
+    vstore(values, value + vset(0)); /* never -0.0 */
+    if (job->values_dtype == ITEM_FLOAT64) {
+        for (int r = 0; r < g->rows; r++)
+            ((double *)job->values)[g->index[r]] = values[r];
+        return;
+    }
+    for (int r = 0; r < VL; r++)
+        narrow[r] = (float)values[r];
+    for (int r = 0; r < g->rows; r++)
+        ((float *)job->values)[g->index[r]] = narrow[r];
 }
 
 /* (p ln(p/m) + q ln(q/m))/2 with m the mean; the difference of p and q comes from the logarithm l of their ratio, because
@@ -156,7 +164,6 @@ static double entry_at(const logits_operand *operand, int64_t row, int64_t posit
     return value;
 }
 
-/* The logits of the labels, when their rows are in cache. */
 static void find_labels(const logits_job *job, struct group *g) {
     for (int r = 0; r < g->rows && job->labels; r++)
         g->label_logit[r] = entry_at(&job->z, g->z[r], job->labels[g->index[r]]);

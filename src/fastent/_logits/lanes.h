@@ -5,9 +5,8 @@
 #ifndef FASTENT_LOGITS_LANES_H
 #define FASTENT_LOGITS_LANES_H
 
-#include "../_simd/exp.h"
+#include "../_simd/exp_single.h"
 #include "../_simd/items.h"
-#include "../_simd/single.h"
 #include "kernels.h"
 
 #define INF __builtin_inf()
@@ -20,6 +19,7 @@
 #define double_OFFSET 900
 #define double_FLOOR 1300
 #define double_FLOOR_OF_RESULTS 760 /* lower ones give 0 */
+#define double_FLOOR_OF_SUMS 700    /* of results: 2^k is normal above it, and adds nothing below */
 #define double_FAR 1500
 #define double_ROUNDER (1.5 * MAGIC)
 #define double_BIAS EXPONENT_BIAS
@@ -33,6 +33,7 @@
 #define float_OFFSET 60
 #define float_FLOOR 127
 #define float_FLOOR_OF_RESULTS 110
+#define float_FLOOR_OF_SUMS 87
 #define float_FAR 1024
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
@@ -66,6 +67,7 @@ INLINE vm vequal(vd a, vd b) { return veq(a, b); }
 INLINE vi vshift_bits(vd x) { return vbits(x) << MANTISSA_BITS; }
 INLINE vd vfold(vd x) { return x; }
 INLINE vd vfold_top(vd x) { return x; }
+INLINE void vstore_narrow(double *p, vd x) { vstore(p, x); }
 INLINE void vstore_part(double *p, vd x, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
         double lane = vlane(x, (int)i);
@@ -89,6 +91,11 @@ INLINE vsi sshift_bits(vs x) { return sbits(x) << SINGLE_MANTISSA_BITS; }
 INLINE vd sfold(vs x) { return swiden(x, 0) + swiden(x, 1); }
 INLINE vd sfold_top(vs x) { return vmax(swiden(x, 0), swiden(x, 1)); }
 INLINE void sstore(float *p, vs x) { *(vs_unaligned *)p = x; }
+INLINE void sstore_narrow(float *p, vd x) {
+    float lanes[SL];
+    sstore(lanes, snarrow(x, x));
+    memcpy(p, lanes, sizeof(float) * VL);
+}
 INLINE void sstore_part(float *p, vs x, int64_t n) {
     float lanes[SL];
     sstore(lanes, x);
@@ -109,14 +116,6 @@ INLINE vs stwo_sum(vs a, vs b, vs *lost) {
     vs from_b = sum - a;
     *lost = (a - (sum - from_b)) + (b - from_b);
     return sum;
-}
-/* x 2^k in two steps, because 2^k itself may vanish where the product does not */
-INLINE vs sscale(vs x, vs k) {
-    const vs rounder = sset(float_ROUNDER);
-    vs half = (sset(0.5f) * k + rounder) - rounder, rest = k - half;
-    vs first = sfrom_bits(sshift_bits(half + rounder) + sset_bits(UINT32_C(127) << SINGLE_MANTISSA_BITS));
-    vs second = sfrom_bits(sshift_bits(rest + rounder) + sset_bits(UINT32_C(127) << SINGLE_MANTISSA_BITS));
-    return x * first * second;
 }
 #endif
 

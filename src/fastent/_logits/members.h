@@ -98,9 +98,9 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
         for (int64_t r = 0; r < count; r += step) {
             int part = count - r < step ? (int)(count - r) : (int)step;
             struct state state = collect_double(&rows, &job->p, offsets + r, part, 1, s->buffer, s->raw, &pieces);
-            struct row_sums sums = finish_sums(&rows, &state, 1);
+            struct row_sums sums = finish_sums(&state, 1);
             vd entropy = sums.log_sum + mean_gap(&state, &sums, 1);
-            know_double(&rows, &state, &sums, part, s->known + first + r);
+            know_double(&rows, &state, &sums, part, NULL, s->known + first + r);
             for (int i = 0; i < part; i++) {
                 s->entropy[first + r + i] = vlane(entropy, i);
                 if (vlane(sums.valid, i) != 1)

@@ -9,35 +9,40 @@ struct state {
     vd top;      /* the largest entry so far, -inf before any */
     vd shift;    /* subtracted from every entry: 0, or the top where that is huge */
     vd exponent; /* K, of the top */
+    vd unit;     /* exp((top - shift)/T) 2^-K, */
+    vd unit_low; /* and what its rounding lost */
     vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset); without entropy, of its powers of two, */
     vd excess;   /* and of what the terms have beside these: two sums lose less than one */
     vd ties;     /* how many entries equal the top */
     vd spread;   /* sum of exp((z - shift)/T) (top - z), in the same units */
 };
 
-/* What follows from it for the whole row. */
+/* Sums over some entries of one row, lane by lane. */
+struct entry_sums {
+    vd rest, excess, spread;
+    double others; /* how many entries are below the top */
+};
+
+/* What follows for the whole row. */
 struct row_sums {
     vd valid;        /* 1, or NaN for a row with a NaN, +inf or nothing but -inf */
     vd rest;         /* R: sum over all entries but one largest of exp((z - top)/T) */
     vd log_sum;      /* ln(1 + R) = ln sum exp((z - top)/T) */
-    vd top_sum;      /* exp((top - shift)/T) 2^-K, */
-    vd top_sum_low;  /* and what its rounding lost */
 };
 
 static const struct {
     double offset, far;
 } state_units[2] = {{float_OFFSET, float_FAR}, {double_OFFSET, double_FAR}};
 
-/* Its lanes one by one, as loops over the entries of a row take them. */
-struct state_lanes {
-    double top[VL], shift[VL], exponent[VL];
-    double above[VL];  /* the top, less the shift */
-    double lowest[VL]; /* lower entries, less the shift, count as this one */
+/* Where what will be read next of each row, or of those below, lies in memory. */
+struct ahead {
+    const char *at[VL];
+    int64_t size; /* of an item */
 };
 
 INLINE struct state no_entries(void) {
     vd zero = vset(0);
-    return (struct state){vset(-INF), zero, zero, zero, zero, zero, zero};
+    return (struct state){vset(-INF), zero, zero, vset(1), zero, zero, zero, zero, zero};
 }
 
 INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
@@ -49,13 +54,12 @@ INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
     return x;
 }
 
-/* exp((top - shift)/T) 2^-K 2^n, near 2^n, and what its last rounding lost */
-INLINE vd top_value(const logits_job *job, const struct state *s, vd n, vd *low) {
-    vd lost, k, x = tempered(job, s->top - s->shift, &lost);
-    vd reduced = vfma(s->exponent, vset(-double_LN2_FIRST), x);
-    vd q = vexp_parts(reduced + vfma(s->exponent, vset(-double_LN2_SECOND), lost), &k), value = vset(1) + q;
-    *low = vscale(q - (value - vset(1)), n + k);
-    return vscale(value, n + k);
+/* exp(x + lost) 2^-k, near 1, and what its last rounding lost */
+INLINE vd unit_of(vd x, vd lost, vd k, vd *low) {
+    vd more, q = vexp_parts(vfma(k, vset(-double_LN2_FIRST), x) + vfma(k, vset(-double_LN2_SECOND), lost), &more);
+    vd value = vset(1) + q;
+    *low = vscale(q - (value - vset(1)), more);
+    return vscale(value, more);
 }
 
 /* No shift, and T is 1: entries are used as they are. */
@@ -63,21 +67,11 @@ INLINE int is_plain(const logits_job *job, const struct state *s) {
     return job->inverse_high == 1 && vall(veq(s->shift, vset(0)));
 }
 
-INLINE void lay_out_lanes(const logits_job *job, const struct state *s, double floor, struct state_lanes *lanes) {
-    vstore(lanes->top, s->top);
-    vstore(lanes->shift, s->shift);
-    vstore(lanes->exponent, s->exponent);
-    vd above = finite_or_zero(s->top - s->shift); /* without a finite top any will do */
-    vstore(lanes->above, above);
-    vstore(lanes->lowest, above - vset(floor / job->inverse_high));
-}
-
 /* What was summed up, in the units of another top; `all`: with the former top, now one of the rest. */
 INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd top, vd shift, vd exponent, int is_double,
                          int entropy) {
     const vd zero = vset(0), offset = vset(state_units[is_double].offset);
-    vd lost, low, old_top = vselect(vlt(zero, s->ties), s->ties * top_value(job, s, offset, &low), zero);
-    vd all = s->rest + old_top;
+    vd lost, all = s->rest + s->ties * vscale(s->unit, offset);
     vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
     vm any = vlt(vset(-INF), s->top);
     if (entropy)
@@ -99,21 +93,22 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
     vd exponent = vfma(x, vset(1 / LN2), rounder) - rounder;
     if (vany(vlt(vset(-INF), s->top)))
         change_units(job, s, grows, top, shift, exponent, is_double, entropy);
+    vd low, unit = unit_of(x, lost, exponent, &low);
     s->top = vselect(grows, top, s->top);
     s->shift = vselect(grows, shift, s->shift);
     s->exponent = vselect(grows, exponent, s->exponent);
+    s->unit = vselect(grows, unit, s->unit);
+    s->unit_low = vselect(grows, low, s->unit_low);
 }
 
-INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s, int is_double) {
+INLINE struct row_sums finish_sums(const struct state *s, int is_double) {
     struct row_sums f;
     const vd nan = vset(NOT_A_NUMBER), units = vset(is_double ? 0x1p900 : 0x1p60);
-    vd low, unit_low, unit = units * top_value(job, s, vset(0), &unit_low);
-    f.top_sum = unit / units;
-    f.top_sum_low = unit_low;
+    vd low, unit = units * s->unit;
     vd lost, rest = vtwo_sum(s->rest, s->excess, &lost), quotient = rest / unit, more = vset(0);
     if (is_double) { /* the quotient to twice the digits, so that confident rows lose none after the sum */
         vd product = quotient * unit, left = (rest - product) - vproduct_error(quotient, unit, product) + lost;
-        more = finite_or_zero((left - quotient * (units * unit_low)) / unit);
+        more = finite_or_zero((left - quotient * (units * s->unit_low)) / unit);
     }
     vd sum = vtwo_sum(quotient, s->ties - vset(1), &low);
     f.rest = sum + (low + more);
@@ -123,6 +118,8 @@ INLINE struct row_sums finish_sums(const logits_job *job, const struct state *s,
 }
 
 /* exp((z - shift)/T) 2^-K factor = softmax(z/T) */
-INLINE vd softmax_factor(const struct row_sums *f) { return f->valid / ((vset(1) + f->rest) * f->top_sum); }
+INLINE vd softmax_factor(const struct state *s, const struct row_sums *f) {
+    return f->valid / ((vset(1) + f->rest) * s->unit);
+}
 
 #endif

@@ -6,22 +6,30 @@
 /* A row as the second walk takes it. */
 struct NAMED(known) {
     struct NAMED(row) row;
-    REAL top_share; /* softmax of the top */
-    double rest, log_sum;
+    REAL top_share;      /* softmax of the top */
+    REAL lowest_of_sums; /* as `lowest`, where results are added up */
+    int plain;           /* no shift, and T is 1, */
+    int all_high;        /* and no entry is that low */
+    double factor, rest, log_sum;
 };
 
 static void NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int rows,
-                        struct NAMED(known) *known) {
-    struct state_lanes lanes;
+                        const VEC *lowest, struct NAMED(known) *known) {
+    const int plain = is_plain(job, s);
+    struct NAMED(rows) of;
     double factor[VL], rest[VL], share[VL], log_sum[VL];
-    lay_out_lanes(job, s, CONSTANT(FLOOR_OF_RESULTS), &lanes);
-    vstore(factor, softmax_factor(sums));
+    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR_OF_RESULTS), &of);
+    vstore(factor, softmax_factor(s, sums));
     vstore(rest, sums->rest);
     vstore(share, sums->valid / (vset(1) + sums->rest));
     vstore(log_sum, sums->log_sum);
     for (int r = 0; r < rows; r++) {
-        known[r].row = NAMED(make_row)(job, &lanes, r);
+        known[r].row = NAMED(make_row)(job, &of, r);
         known[r].row.factor = (REAL)factor[r];
+        known[r].factor = factor[r];
+        known[r].lowest_of_sums = known[r].row.above - (REAL)(CONSTANT(FLOOR_OF_SUMS) / job->inverse_high);
+        known[r].plain = plain;
+        known[r].all_high = plain && lowest && !OP(any)(OP(lt)(lowest[r], OP(set)(known[r].lowest_of_sums)));
         known[r].top_share = (REAL)share[r];
         known[r].rest = rest[r];
         known[r].log_sum = log_sum[r];
@@ -55,19 +63,31 @@ INLINE struct NAMED(log_ratio) NAMED(make_log_ratio)(const logits_job *job, cons
 }
 
 /* -inf counts as a number beyond all others, so that differences of two of them are not NaN */
-INLINE VEC NAMED(ratio_of)(VEC z, VEC u, const struct NAMED(log_ratio) *ratio) {
+INLINE VEC NAMED(ratio_of)(VEC z, VEC u, const struct NAMED(log_ratio) *ratio, int all_high) {
     const VEC lowest = OP(set)(-CONSTANT(BEYOND));
-    VEC lost, apart = OP(two_sum)(OP(max)(lowest, z), -OP(max)(lowest, u), &lost);
+    VEC lost, apart = all_high ? OP(two_sum)(z, -u, &lost) : OP(two_sum)(OP(max)(lowest, z), -OP(max)(lowest, u), &lost);
     VEC difference = (apart - OP(set)(ratio->tops)) + (lost - OP(set)(ratio->tops_low));
+    if (all_high)
+        return (difference - OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
     VEC log_ratio = OP(fma)(difference, OP(set)(ratio->inverse), -OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
     return OP(select)(OP(lt)(u, lowest), OP(set)((REAL)INF), log_ratio);
 }
 
+/* softmax(z/T) over the row's factor: a normal number, or 0 where that adds nothing */
+INLINE VEC NAMED(share_of_sum)(VEC z, const struct NAMED(known) *known, int all_high) {
+    const int64_t bias = ((int64_t)CONSTANT(BIAS) - (int64_t)known->row.exponent) * (INT64_C(1) << CONSTANT(MANTISSA));
+    const VEC lowest = OP(set)(known->lowest_of_sums);
+    VEC rounded, above = all_high ? z : z - OP(set)(known->row.shift);
+    VEC q = NAMED(exp_parts)(all_high ? z : OP(max)(lowest, above), &known->row, all_high, &rounded);
+    VEC power = OP(from_bits)(OP(shift_bits)(rounded) + OP(set_bits)(bias)), share = OP(fma)(power, q, power);
+    return all_high ? share : OP(select)(OP(lt)(above, lowest), OP(set)(0), share);
+}
+
 /* p ln(p/q) - p + q, which is never negative, of p, q and the logarithm l of their ratio */
-INLINE VEC NAMED(kl_part)(VEC p, VEC q, VEC l) {
+INLINE VEC NAMED(kl_part)(VEC p, VEC q, VEC l, int all_high) {
     const VEC zero = OP(set)(0);
     VEC near = p * l * l * OP(exp_wide_tail)(-l);
-    VEC far = OP(select)(OP(equal)(p, zero), zero, p * l) - (p - q);
+    VEC far = (all_high ? p * l : OP(select)(OP(equal)(p, zero), zero, p * l)) - (p - q);
     return OP(select)(OP(lt)(OP(abs)(l), OP(set)((REAL)EXP_WIDE)), near, far);
 }
 
@@ -100,8 +120,8 @@ static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights
     }
 }
 
-/* Lanes of the sum, over n entries, of softmax(u) (top - z), or of the parts of a divergence. */
-INLINE vd NAMED(sum_pairs)(int value, int plain, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
+/* Lanes of the sum, over n entries, of softmax(u) (top - z), or of the parts of the Jensen-Shannon divergence. */
+static vd NAMED(sum_pairs)(int value, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
                            const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
     const VEC zero = OP(set)(0);
     vd total = vset(0);
@@ -110,17 +130,37 @@ INLINE vd NAMED(sum_pairs)(int value, int plain, const REAL *z, const REAL *u, i
         VEC sum = zero;
         for (int64_t i = start; i < end; i += LANES) {
             VEC a = NAMED(part)(z, end, i, -(REAL)INF), b = NAMED(part)(u, end, i, -(REAL)INF);
-            VEC q_share = NAMED(probability)(b, q, plain);
-            if (value == LOGITS_CROSS_ENTROPY) {
-                sum += OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
+            VEC q_share = NAMED(probability)(b, q, 0);
+#if defined(DOUBLES) /* Jensen-Shannon is done in doubles only */
+            if (value == LOGITS_JS) {
+                sum += js_part(NAMED(probability)(a, p, 0), q_share, NAMED(ratio_of)(a, b, ratio, 0));
                 continue;
             }
-            VEC p_share = NAMED(probability)(a, p, plain), log_ratio = NAMED(ratio_of)(a, b, ratio);
-#if defined(DOUBLES) /* Jensen-Shannon is done in doubles only */
-            sum += value == LOGITS_JS ? js_part(p_share, q_share, log_ratio) : NAMED(kl_part)(p_share, q_share, log_ratio);
 #else
-            sum += NAMED(kl_part)(p_share, q_share, log_ratio);
+            (void)value, (void)ratio;
 #endif
+            sum += OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
+        }
+        total += OP(fold)(sum);
+    }
+    return total;
+}
+
+/* The same of the divergence of two softmaxes, over the factor of the first. */
+INLINE vd NAMED(sum_kl)(int all_high, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
+                        const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
+    const VEC zero = OP(set)(0), lowest = OP(set)(-CONSTANT(BEYOND)), factors = OP(set)((REAL)(q->factor / p->factor));
+    vd total = vset(0);
+    for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
+        int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK);
+        VEC sum = zero;
+        for (int64_t i = start; i < end; i += LANES) {
+            VEC a = NAMED(part)(z, end, i, 0), b = NAMED(part)(u, end, i, 0);
+            VEC p_share = NAMED(share_of_sum)(a, p, all_high), q_share = factors * NAMED(share_of_sum)(b, q, all_high);
+            VEC term = NAMED(kl_part)(p_share, q_share, NAMED(ratio_of)(a, b, ratio, all_high), all_high);
+            if (!all_high) /* impossible in both, or in the second */
+                term = OP(select)(OP(lt)(b, lowest), OP(select)(OP(lt)(a, lowest), zero, OP(set)((REAL)INF)), term);
+            sum += end - i < LANES ? OP(pad)(term, end - i, 0) : term;
         }
         total += OP(fold)(sum);
     }
@@ -165,7 +205,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
                                    OP(set)(slopes->second) * other * (OP(set)(1) - other));
             return scale * (other - share);
         }
-        log_share = share * (NAMED(ratio_of)(z, u, ratio) - OP(set)(slopes->value));
+        log_share = share * (NAMED(ratio_of)(z, u, ratio, 0) - OP(set)(slopes->value));
         return OP(select)(OP(equal)(share, zero), zero, scale * log_share);
     case LOGITS_TARGET_LOSS:
     case LOGITS_LABEL_LOSS: {

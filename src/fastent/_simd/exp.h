@@ -20,10 +20,15 @@ INLINE vd vexp_parts(vd x, vd *k) {
     return r + vfma(sum * sum, tail, low);
 }
 
-/* x 2^k in two steps, because 2^k itself may overflow or vanish where the product does not; abs(k) below 2045 */
+/* x 2^k; abs(k) below 2045. In two steps where there is no instruction for it: 2^k itself may overflow or vanish where the
+ * product does not. */
 INLINE vd vscale(vd x, vd k) {
+#if defined(VEC_AVX512)
+    return _mm512_scalef_pd(x, k);
+#else
     vd half = (vset(0.5) * k + vset(1.5 * MAGIC)) - vset(1.5 * MAGIC);
     return x * vpow2(half) * vpow2(k - half);
+#endif
 }
 
 /* weight * 2^n * exp(x) for integer-valued n */

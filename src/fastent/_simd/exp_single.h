@@ -13,6 +13,20 @@
 #define SINGLE_MAGIC 0x1.8p23f
 #define SINGLE_EXPONENT_BIAS 127
 
+/* x 2^k; in two steps as vscale */
+INLINE vs sscale(vs x, vs k) {
+#if defined(VEC_AVX512)
+    return _mm512_scalef_ps(x, k);
+#else
+    const vs magic = sset(SINGLE_MAGIC);
+    const vsi bias = sset_bits(SINGLE_EXPONENT_BIAS << SINGLE_MANTISSA_BITS);
+    vs half = (sset(0.5f) * k + magic) - magic, rest = k - half;
+    vs first = sfrom_bits((sbits(half + magic) << SINGLE_MANTISSA_BITS) + bias);
+    vs second = sfrom_bits((sbits(rest + magic) << SINGLE_MANTISSA_BITS) + bias);
+    return x * first * second;
+#endif
+}
+
 /* exp(x) = power (1 + r + curved) for abs(x) <= 80, where nothing overflows or vanishes; power is 1 next to 0 */
 INLINE vs sexp_parts(vs x, vs *power, vs *r, sm *near) {
     vs shifted = sfma(x, sset(1.44269504f), sset(SINGLE_MAGIC));

@@ -74,7 +74,7 @@ INLINE sm sbits_below(vsi a, vsi b) { return _mm512_cmplt_epu32_mask((__m512i)a,
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm512_mask_blend_ps(m, no, yes); }
 INLINE int sany(sm m) { return m != 0; }
 INLINE sm sdiffers(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
-INLINE vs sadd_where(sm m, vs a, vs b) { return _mm512_mask_add_ps(a, m, a, b); }
+INLINE int scount(sm m) { return __builtin_popcount(m); }
 INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return (vsi)_mm512_maskz_add_epi32(m, (__m512i)a, (__m512i)b); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return (vsi)_mm512_maskz_mov_epi32((__mmask16)~m, (__m512i)bits); }
 INLINE vs sfrom_int(vsi x) { return _mm512_cvtepi32_ps((__m512i)x); }
@@ -89,7 +89,7 @@ INLINE sm sbits_below(vsi a, vsi b) { return (sm)(a < b); }
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm256_blendv_ps(no, yes, (vs)m); }
 INLINE int sany(sm m) { return _mm256_movemask_ps((vs)m) != 0; }
 INLINE sm sdiffers(vs a, vs b) { return (sm)(a != b); }
-INLINE vs sadd_where(sm m, vs a, vs b) { return a + sfrom_bits(m & sbits(b)); }
+INLINE int scount(sm m) { return __builtin_popcount((unsigned)_mm256_movemask_ps((vs)m)); }
 INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return m & (a + b); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return ~m & bits; }
 INLINE vs sfrom_int(vsi x) { return _mm256_cvtepi32_ps((__m256i)x); }
@@ -107,21 +107,25 @@ INLINE vs spad(vs x, int64_t n, float filling) {
 
 INLINE vs sabs(vs x) { return sfrom_bits(sbits(x) & sset_bits(UINT32_MAX >> 1)); }
 
+/* SL float16 numbers as floats */
+INLINE vs sfrom_halves(const char *source) {
+#if defined(VEC_AVX512)
+    return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)source));
+#else
+    return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)source));
+#endif
+}
+
 /* n float16 numbers at an address of any alignment. */
 INLINE void floats_from_halves(float *target, const char *source, int64_t n) {
-    for (int64_t i = 0; i < n; i += 8) {
-        uint16_t part[8] = {0};
-        float last[8];
-        int64_t rest = n - i;
-        __m128i halves;
-        if (rest >= 8) {
-            _mm256_storeu_ps(target + i, _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(source + 2 * i))));
-            continue;
-        }
-        memcpy(part, source + 2 * i, (size_t)(2 * rest));
-        halves = _mm_loadu_si128((const __m128i *)part);
-        _mm256_storeu_ps(last, _mm256_cvtph_ps(halves));
-        memcpy(target + i, last, sizeof(float) * (size_t)rest);
+    int64_t i = 0;
+    for (; i + SL <= n; i += SL)
+        *(vs_unaligned *)(target + i) = sfrom_halves(source + 2 * i);
+    if (i < n) {
+        char part[2 * SL] = {0};
+        memcpy(part, source + 2 * i, (size_t)(2 * (n - i)));
+        vs last = sfrom_halves(part);
+        memcpy(target + i, &last, sizeof(float) * (size_t)(n - i));
     }
 }
 
