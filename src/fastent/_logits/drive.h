@@ -132,23 +132,27 @@ static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
     *mass = across_lanes(SUM, masses, walk->group->rows);
 }
 
-/* The numbers of all entries, from the value and the mass of the targets of each row. */
-static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
+/* The numbers of all entries, from the value and the mass of the targets of each row. `s`, `sums`: of z. */
+static void NAMED(write_maps)(struct NAMED(walk) *walk, const struct state *s, const struct row_sums *sums, vd value, vd mass) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
-    const int labels = job->value == LOGITS_LABEL_LOSS;
+    const int labels = job->value == LOGITS_LABEL_LOSS, label_gradients = labels && job->mapping == LOGITS_GRADIENT;
+    double scales[VL], of_softmax[VL], of_labels[VL] = {0};
+    vd scale = vload(g->weight) * vset(job->map_scale) * vset(job->inverse_high);
+    vstore(scales, scale);
+    vstore(of_softmax, labels || job->value == LOGITS_TARGET_LOSS ? scale * mass : scale);
+    if (label_gradients)
+        vstore(of_labels, label_slopes(job, g, s, sums, mass, scale));
     struct NAMED(slopes) slopes[VL] = {0};
     for (int r = 0; r < g->rows; r++) {
-        double scale = g->weight[r] * job->map_scale * job->inverse_high;
         double rest = walk->p[r].rest;
         if (job->value == LOGITS_KL && job->mapping == LOGITS_GRADIENT)
             rest = walk->q[r].rest;
-        double of_softmax = labels || job->value == LOGITS_TARGET_LOSS ? scale * vlane(mass, r) : scale;
-        slopes[r].scale = (REAL)of_softmax;
-        slopes[r].target = (REAL)scale;
+        slopes[r].scale = (REAL)of_softmax[r];
+        slopes[r].target = (REAL)scales[r];
         slopes[r].value = (REAL)vlane(value, r);
-        slopes[r].second = (REAL)(of_softmax * job->inverse_high);
-        slopes[r].top_second = (REAL)(of_softmax * job->inverse_high * (rest / (1 + rest) / (1 + rest)));
+        slopes[r].second = (REAL)(of_softmax[r] * job->inverse_high);
+        slopes[r].top_second = (REAL)(of_softmax[r] * job->inverse_high * (rest / (1 + rest) / (1 + rest)));
         slopes[r].targets = walk->targets[r];
     }
     int64_t n;
@@ -160,16 +164,9 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, vd value, vd mass) {
             NAMED(map_row)(job->value, job->mapping, walk->p[r].plain, walk->z.of[r], job->u.data ? walk->u.of[r] : NULL,
                            NAMED(class_weights)(job, start), n, walk->p + r, walk->q + r, walk->ratio + r, slopes + r, map,
                            diagonal);
-            int64_t label = labels && job->mapping == LOGITS_GRADIENT ? job->labels[g->index[r]] - start : -1;
-            if (label >= 0 && label < n) {
-                /* 1 - p of the label; of the top it is what the others have */
-                double logit = walk->z.of[r][label], p_rest = walk->p[r].rest, weight = class_weight(job, label + start);
-                double top = (double)walk->p[r].row.top, others = p_rest / (1 + p_rest);
-                if (logit != top)
-                    others = 1 - exp_of(((logit - top) * job->inverse_high) - walk->p[r].log_sum);
-                double even = job->smoothing / (double)job->length, scale = g->weight[r] * job->map_scale * job->inverse_high;
-                map[label] = (REAL)(scale * (even * (job->class_weight_sum - weight) - vlane(mass, r) * others));
-            }
+            int64_t label = label_gradients ? job->labels[g->index[r]] - start : -1;
+            if (label >= 0 && label < n)
+                map[label] = (REAL)of_labels[r];
             NAMED(put_entries)(&job->map, g->map[r], start, n, map);
             if (diagonal)
                 NAMED(put_entries)(&job->diagonal, g->diagonal[r], start, n, diagonal);
@@ -219,5 +216,5 @@ static void NAMED(do_group)(const logits_job *job, struct group *g, struct works
     vd value = row_value(job, g, &s, &z, &u, is_double, total, mass);
     store_values(job, g, value);
     if (job->mapping)
-        NAMED(write_maps)(&walk, value, mass);
+        NAMED(write_maps)(&walk, &s, &z, value, mass);
 }

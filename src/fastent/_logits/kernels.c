@@ -46,30 +46,36 @@ INLINE vd across_lanes(enum across how, vd *each, int rows) {
     return vacross_rows(how, each);
 }
 
-INLINE double exp_of(double x) { return vlane(vexp_times(vset(x), vset(1)), 0); }
-
-INLINE double class_weight(const logits_job *job, int64_t label) {
-    return job->class_weights ? job->class_weights[label] : 1;
-}
-
 /* Hard labels, each class with the same weight: the commonest loss. */
 INLINE int is_simple(const logits_job *job) {
     return job->value == LOGITS_LABEL_LOSS && job->class_weights == NULL && job->smoothing == 0;
 }
 
-/* The weights of the labels, those that smoothing leaves to them. */
+/* The weights of the labels' classes. */
 static vd label_weights(const logits_job *job, const struct group *g) {
+    if (job->class_weights == NULL)
+        return vset(1);
     double weights[VL] = {0};
     for (int r = 0; r < g->rows; r++)
-        weights[r] = (1 - job->smoothing) * class_weight(job, job->labels[g->index[r]]);
+        weights[r] = job->class_weights[job->labels[g->index[r]]];
     return vload(weights);
 }
 
-/* What the loss of a label is multiplied with: its weight, and what smoothing gives to all classes. */
+/* What the loss of a label is multiplied with: the weight that smoothing leaves it, and what it gives to all classes. */
 static vd target_mass(const logits_job *job, const struct group *g) {
     if (job->value != LOGITS_LABEL_LOSS || is_simple(job))
         return vset(1);
-    return label_weights(job, g) + vset(job->smoothing / (double)job->length * job->class_weight_sum);
+    return vset(1 - job->smoothing) * label_weights(job, g)
+           + vset(job->smoothing / (double)job->length * job->class_weight_sum);
+}
+
+/* The derivative of each row's loss by the logit of its label; `scale`: of the row. */
+static vd label_slopes(const logits_job *job, const struct group *g, const struct state *s, const struct row_sums *z, vd mass,
+                       vd scale) {
+    const vd one = vset(1), logit = vload(g->label_logit), even = vset(job->smoothing / (double)job->length);
+    vd share = vexp_times((logit - s->top) * vset(job->inverse_high) - z->log_sum, one);
+    vd of_others = vselect(veq(logit, s->top), z->rest / (one + z->rest), one - share);
+    return scale * (even * (vset(job->class_weight_sum) - label_weights(job, g)) - mass * of_others);
 }
 
 /* The mean of top - z, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
@@ -95,7 +101,7 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
         gap = s->top - vload(g->label_logit);
         if (is_simple(job))
             return tempered(job, gap, &lost) + (z->log_sum + lost * z->valid);
-        weight = label_weights(job, g);
+        weight = vset(1 - job->smoothing) * label_weights(job, g);
         gap = vselect(veq(weight, vset(0)), vset(0), weight * gap);
         return vfma(gap + total, inverse, vselect(veq(mass, vset(0)), vset(0), mass * z->log_sum)) * z->valid;
     case LOGITS_TARGET_LOSS:

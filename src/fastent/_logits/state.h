@@ -114,6 +114,7 @@ INLINE struct row_sums finish_sums(const struct state *s, int is_double) {
     f.rest = sum + (low + more);
     f.valid = vselect(vle(vset(0), f.rest), vselect(vlt(vabs(s->top), vset(INF)), vset(1), nan), nan);
     f.log_sum = vlog1p_with(f.rest, (low + more) - (f.rest - sum)) * f.valid;
+    f.rest *= f.valid;
     return f;
 }
 
