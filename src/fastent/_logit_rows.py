@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,7 +121,7 @@ def check_labels(
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # still out of range, but not negative
     codes = np.ascontiguousarray(array, np.int64).reshape(-1)
     none_ignored = ignore_index is None or not 0 <= ignore_index < classes
-    if none_ignored and (codes.size == 0 or (codes.min() >= 0 and codes.max() < classes)):
+    if none_ignored and (codes.size == 0 or codes.view(np.uint64).max() < classes):  # negative ones are huge ones
         return Labels(codes, None)
     kept = np.ones(codes.shape, bool) if ignore_index is None else codes != ignore_index
     wrong = kept & ((codes < 0) | (codes >= classes))
@@ -164,7 +165,10 @@ class Rows:
         self.classes = self.shape[self.axis]
         self.batch = tuple(n for d, n in enumerate(self.shape) if d != self.axis)
         self.count = math.prod(self.batch)
-        self.arrays = [a._replace(values=np.broadcast_to(a.values, self.shape)) for a in arrays]
+        self.arrays = [
+            a if a.values.shape == self.shape else a._replace(values=np.broadcast_to(a.values, self.shape))
+            for a in arrays
+        ]
         single = all(a.dtype in NARROW for a in arrays)
         self.dtype = FLOAT32 if single else FLOAT64
 
@@ -215,6 +219,7 @@ def _merge_in_order(
 # ---- calls ----
 
 
+@lru_cache(maxsize=64)
 def halves(value: float) -> tuple[float, float]:
     """1/value to twice the digits."""
     high = 1 / value
