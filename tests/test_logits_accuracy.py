@@ -37,7 +37,7 @@ BOUNDS = {
 }
 
 # Where these are not yet held on every row: reached on the worst ones found. To be lowered, never raised.
-REACHED = {("cross_entropy", "float64"): 2.5, ("cross_entropy", "float32"): 2.0}
+REACHED = {("cross_entropy", "float32"): 2.0}
 
 
 def rng_of(*key: object) -> np.random.Generator:

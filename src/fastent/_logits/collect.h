@@ -87,6 +87,7 @@ INLINE vd NAMED(extremes)(const REAL *x, int64_t n, VEC *chunks, VEC *lowest) {
 
 struct NAMED(sums) {
     VEC powers, rests, spread;
+    VEC lost; /* by the roundings of the powers' sum: among doubles, which have the time */
     int64_t others; /* entries below the top */
 };
 
@@ -103,7 +104,13 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
         sums->others += LANES;
     }
     /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
+#if defined(DOUBLES)
+    VEC lost;
+    sums->powers = OP(two_sum)(sums->powers, power, &lost);
+    sums->lost += lost;
+#else
     sums->powers += power;
+#endif
     sums->rests = OP(fma)(power, q, sums->rests);
     if (entropy)
         sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->above) - bounded, sums->spread);
@@ -113,7 +120,7 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
 INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const char *ahead, int64_t size,
                              const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops, struct entry_sums *sums) {
     const VEC zero = OP(set)(0);
-    struct NAMED(sums) even = {zero, zero, zero, 0}, odd = even;
+    struct NAMED(sums) even = {zero, zero, zero, zero, 0}, odd = even;
     int64_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
         fetch_ahead(ahead + i * size);
@@ -123,8 +130,15 @@ INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const char *ahead, int64_
     }
     for (; i < n; i += LANES)
         NAMED(add_entries)(NAMED(part)(x, n, i, -(REAL)INF), row, bias, plain, entropy, tops, &even);
+#if defined(DOUBLES)
+    vd lost, powers = vtwo_sum(even.powers, odd.powers, &lost);
+    even.lost += odd.lost + lost;
+    sums->rest = vtwo_sum(sums->rest, powers, &lost);
+    sums->excess += (even.rests + odd.rests) + (even.lost + lost);
+#else
     sums->rest += OP(fold)(even.powers + odd.powers);
     sums->excess += OP(fold)(even.rests + odd.rests);
+#endif
     sums->others += (double)(even.others + odd.others);
     if (entropy)
         sums->spread += OP(fold)(even.spread + odd.spread);

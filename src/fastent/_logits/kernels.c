@@ -80,10 +80,8 @@ static vd label_slopes(const logits_job *job, const struct group *g, const struc
 
 /* The mean of top - z, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
 INLINE vd mean_gap(const struct state *s, const struct row_sums *z, int is_double) {
-    vd lost, all = vtwo_sum(vset(1), z->rest, &lost), divisor = s->unit * all;
-    vd gap = s->spread / (divisor * vset(is_double ? 0x1p900 : 0x1p60));
-    vd off = (vproduct_error(s->unit, all, divisor) + (s->unit_low * all + s->unit * lost)) / divisor;
-    return vfma(-gap, off, gap);
+    vd lost, sum = whole_sum(s, z, &lost), gap = s->spread / (sum * vset(is_double ? 0x1p900 : 0x1p60));
+    return vfma(-gap, lost, gap);
 }
 
 static vd row_value(const logits_job *job, const struct group *g, const struct state *s, const struct row_sums *z,

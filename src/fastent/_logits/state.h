@@ -118,9 +118,17 @@ INLINE struct row_sums finish_sums(const struct state *s, int is_double) {
     return f;
 }
 
+/* Sum of exp((z - shift)/T) 2^-K over a row, and what its roundings lost, relative to it. */
+INLINE vd whole_sum(const struct state *s, const struct row_sums *f, vd *lost) {
+    vd low, all = vtwo_sum(vset(1), f->rest, &low), sum = s->unit * all;
+    *lost = (vproduct_error(s->unit, all, sum) + (s->unit_low * all + s->unit * low)) / sum;
+    return sum;
+}
+
 /* exp((z - shift)/T) 2^-K factor = softmax(z/T) */
 INLINE vd softmax_factor(const struct state *s, const struct row_sums *f) {
-    return f->valid / ((vset(1) + f->rest) * s->unit);
+    vd lost, factor = f->valid / whole_sum(s, f, &lost);
+    return vfma(-factor, lost, factor);
 }
 
 #endif
