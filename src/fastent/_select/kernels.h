@@ -53,6 +53,12 @@ typedef struct {
     int64_t samples, cells; /* counted; positive cells bound the rounding */
 } select_sums;
 
+/* What is known of columns of two levels, by their numbers: the sums, and where their counts start. */
+typedef struct {
+    const int64_t *x_sums, *xy_sums, *first_counts;
+    const int64_t *counts; /* (x, y), or those of x alone where there is no y */
+} select_twos;
+
 typedef struct {
     const char *isa;
     /* The planes of the packed columns [begin, end), samples [row_begin, row_end); row_begin is a multiple of 64. */
@@ -78,6 +84,11 @@ typedef struct {
     void (*tell)(const select_terms *, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
                  const select_sums *known, int64_t x_sum, int64_t xy_sum, const int64_t *which, int64_t count, double *result,
                  int64_t stride);
+    /* The same for up to SELECT_LANES columns and w of two levels each, whose planes are one group: straight from its overlap
+     * with the planes of w's second level and each level of y, without a table. n < limit. */
+    void (*tell_twos)(const select_terms *, const int64_t *common, int64_t y_levels, const select_twos *,
+                      const int64_t *columns, int64_t count, const int64_t *w_counts, const select_sums *known,
+                      const int64_t *which, int64_t statistics, double *result, int64_t stride);
     /* The same from samples ordered by w: stratum s ends before ends[s]. scratch: x_levels (2 y_levels + 2) + 2 y_levels
      * numbers of zero, which are left so. */
     void (*sum_strata)(const select_terms *, const char *x, int64_t item, const uint32_t *order, const uint16_t *y,

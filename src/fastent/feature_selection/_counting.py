@@ -37,6 +37,14 @@ class Variable(NamedTuple):
     used: int  # levels without that of missing labels
 
 
+class Ways(NamedTuple):
+    """How columns are counted against so many planes of w and the target."""
+
+    by_planes: Array  # of each block
+    blocks: Array | None  # the numbers of those; None: all
+    single: Array  # columns that are counted sample by sample
+
+
 def table_fits(cells: Array) -> Array:
     """Where a table is small enough to be counted sample by sample; others go by strata."""
     fits: Array = cells <= engine.CELLS
@@ -48,7 +56,7 @@ class AnyCounter(Protocol):
 
     def prepare(self, w: Variable, with_y: bool) -> Any: ...
 
-    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array: ...
+    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array | None: ...
 
 
 def packed_bits(flags: Array) -> Array:
@@ -81,6 +89,8 @@ class Counter:
         starts = self.candidates.blocks[:, 0]
         self.block_levels = np.maximum.reduceat(levels[packed], starts) if len(packed) else starts
         self.y_planes = planes_of_codes(y, range(y_levels)) if len(packed) else None
+        self.y_counts = np.bincount(y, minlength=y_levels).astype(np.int64)
+        self.ways: dict[int, Ways] = {}
 
     def _pays(self, x_levels: Array, targets: int) -> Array:
         """Where population counts take less time than counting samples."""
@@ -91,24 +101,32 @@ class Counter:
         """Statistics of each column and the target, which stands in the place of w."""
         numbers = np.array([engine.STATISTICS[name] for name in which], np.int64)
         out = np.zeros((len(which), len(self.levels)))
-        counts = np.bincount(self.y, minlength=self.y_levels).astype(np.int64)[:, None]
         y = Variable(self.y, -1, self.y_levels, self.y_levels)
         single = np.flatnonzero(self.block_of < 0)
         forms = self._sample_forms(y, self.levels[single], np.zeros(len(self.y), np.uint16), 1)
-        meeting = engine.Meeting(self.candidates, counts, self.y_levels, False, True, self.y_planes, **forms)
+        meeting = engine.Meeting(
+            self.candidates, self.y_counts[:, None], self.y_levels, False, True, self.y_planes, **forms
+        )
         self.candidates.meet_planes(meeting, None, numbers, out)
         self.candidates.meet_columns(meeting, single, numbers, out)
         return dict(zip(which, out, strict=True))
 
-    def prepare(self, w: Variable, with_y: bool) -> tuple[Any, Array, Array]:
+    def _ways(self, targets: int) -> Ways:
+        if targets not in self.ways:
+            by_planes = self._pays(self.block_levels, targets)
+            single = np.ones(len(self.levels), bool)
+            single[self.candidates.packed] = ~np.repeat(by_planes, np.diff(self.candidates.blocks[:, :2], axis=1)[:, 0])
+            blocks = None if by_planes.all() else np.flatnonzero(by_planes)
+            self.ways[targets] = Ways(by_planes, blocks, np.flatnonzero(single))
+        return self.ways[targets]
+
+    def prepare(self, w: Variable, with_y: bool) -> tuple[Any, Ways]:
         """What the candidates meet, and which blocks and columns of them are counted how."""
         y_levels = self.y_levels if with_y else 1
         targets = (w.levels - 1) * y_levels
-        by_planes = self._pays(self.block_levels, targets)
-        single = np.ones(len(self.levels), bool)
-        single[self.candidates.packed] = ~np.repeat(by_planes, np.diff(self.candidates.blocks[:, :2], axis=1)[:, 0])
+        ways = self._ways(targets)
         planes = counts = None
-        if by_planes.any():
+        if ways.by_planes.any():
             assert self.y_planes is not None
             packed = w.codes is None and self.block_of[w.column] >= 0
             planes = (
@@ -121,30 +139,29 @@ class Counter:
         if counts is None:
             z = self._codes(w).astype(np.int64) * y_levels + y
             counts = np.bincount(z, minlength=w.levels * y_levels).reshape(w.levels, y_levels).astype(np.int64)
-        forms = self._sample_forms(w, self.levels[single], y, y_levels)
-        meeting = engine.Meeting(self.candidates, counts, w.used, with_y, False, planes, **forms)
-        return meeting, by_planes, single
+        forms = self._sample_forms(w, self.levels[ways.single], y, y_levels)
+        return engine.Meeting(self.candidates, counts, w.used, with_y, False, planes, **forms), ways
 
-    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array:
+    def meet(
+        self, prepared: tuple[Any, Ways], which: tuple[str, ...], out: Array, columns: Array | None = None
+    ) -> Array | None:
         """Statistics of the columns into the rows of out; of some columns, and those of the same blocks.
 
-        Returns a boolean per column: which were counted.
+        Returns which were counted, a boolean per column; None: all.
         """
-        meeting, by_planes, single = prepared
+        meeting, ways = prepared
         numbers = np.array([engine.STATISTICS[name] for name in which], np.int64)
         if columns is None:
-            blocks, alone = by_planes, single
-            counted = np.ones(len(self.levels), bool)
-        else:
-            wanted = np.zeros(len(by_planes), bool)
-            wanted[self.block_of[columns[self.block_of[columns] >= 0]]] = True
-            alone = np.zeros(len(self.levels), bool)
-            alone[columns] = True
-            alone[self.candidates.packed] |= wanted[self.block_of[self.candidates.packed]]
-            counted = alone.copy()
-            blocks, alone = by_planes & wanted, alone & single
-        self.candidates.meet_planes(meeting, None if blocks.all() else np.flatnonzero(blocks), numbers, out)
-        self.candidates.meet_columns(meeting, np.flatnonzero(alone), numbers, out)
+            self.candidates.meet_planes(meeting, ways.blocks, numbers, out)
+            self.candidates.meet_columns(meeting, ways.single, numbers, out)
+            return None
+        wanted = np.zeros(len(ways.by_planes), bool)
+        wanted[self.block_of[columns[self.block_of[columns] >= 0]]] = True
+        counted = np.zeros(len(self.levels), bool)
+        counted[columns] = True
+        counted[self.candidates.packed] |= wanted[self.block_of[self.candidates.packed]]
+        self.candidates.meet_planes(meeting, np.flatnonzero(ways.by_planes & wanted), numbers, out)
+        self.candidates.meet_columns(meeting, ways.single[counted[ways.single]], numbers, out)
         return counted
 
     def _codes(self, w: Variable) -> Array:
@@ -153,7 +170,7 @@ class Counter:
     def _counts_of_planes(self, planes: Array, w_levels: int, y_levels: int) -> Array:
         counts = np.zeros((w_levels, y_levels), np.int64)
         counts[1:] = np.bitwise_count(planes).sum(axis=1, dtype=np.int64).reshape(w_levels - 1, y_levels)
-        whole = np.bincount(self.y, minlength=y_levels) if y_levels == self.y_levels else np.array([len(self.y)])
+        whole = self.y_counts if y_levels == self.y_levels else np.array([len(self.y)])
         counts[0] = whole - counts[1:].sum(axis=0)
         return counts
 
@@ -194,16 +211,16 @@ class WeightedCounter:
         codes = (self.codes[:, w.column] if w.codes is None else w.codes).astype(np.int64)
         return (codes * self.y_levels + self.y, w, self.y_levels) if with_y else (codes, w, 1)
 
-    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array:
+    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array | None:
         z, w, y_levels = prepared
-        counted = np.ones(len(self.levels), bool)
-        if columns is not None:
-            counted[:] = False
-            counted[columns] = True
-        for c in np.flatnonzero(counted):
+        for c in range(len(self.levels)) if columns is None else columns:
             table = self._table(int(c), z, w, y_levels)
             for row, name in enumerate(which):
                 out[row, c] = _WEIGHTED[name](table)
+        if columns is None:
+            return None
+        counted = np.zeros(len(self.levels), bool)
+        counted[columns] = True
         return counted
 
     def _table(self, column: int, z: Array, w: Variable, y_levels: int) -> Array:

@@ -43,10 +43,10 @@ class Criterion:
         """What folding begins with."""
         return {"sum": 0.0, "min": math.inf, "max": -math.inf, "last": 0.0}[self.fold]
 
-    def folded(self, before: Array, term: Array, out: Array | None = None) -> Array:
+    def folded(self, before: Array, term: Array) -> Array:
         if self.fold == "last":
-            return np.positive(term, out=out)
-        found: Array = {"sum": np.add, "min": np.minimum, "max": np.maximum}[self.fold](before, term, out=out)
+            return term
+        found: Array = {"sum": np.add, "min": np.minimum, "max": np.maximum}[self.fold](before, term)
         return found
 
     def scores(self, relevance: Array, folded: Array, count: int) -> Array:

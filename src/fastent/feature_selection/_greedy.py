@@ -26,6 +26,7 @@ SLACK = 1e-9
 class Step(NamedTuple):
     column: int
     score: float
+    redundancy: float | None  # the mean of I(x; w) over the columns selected before; None where terms do not tell
     counted: int  # candidates that met a selected column to find this one
 
 
@@ -33,6 +34,7 @@ class State(NamedTuple):
     """Everything that a later selection continues from."""
 
     folded: Array  # of each column
+    shared: Array  # the sum of I(x; w)
     depth: Array  # how many selected columns it has met
     selected: tuple[int, ...]
 
@@ -57,18 +59,20 @@ class Greedy:
         self.limits = Limits(h_y)
         self.allowed = allowed.copy()
         columns = len(allowed)
-        self.folded = np.full(columns, criterion.neutral)
+        self.folded, self.shared = np.full(columns, criterion.neutral), np.zeros(columns)
+        self.pairwise = criterion.term is not None and not criterion.joint
+        self.needs = tuple(dict.fromkeys((*criterion.needs, "mi_xw"))) if self.pairwise else criterion.needs
         self.depth = np.zeros(columns, np.int64)
         self.selected: list[int] = []
-        self.out = np.zeros((len(criterion.needs), columns))
+        self.out = np.zeros((len(self.needs), columns))
         self.prepared: dict[int, Any] = {}
         if state is not None:
-            self.folded, self.depth = state.folded.copy(), state.depth.copy()
+            self.folded, self.shared, self.depth = state.folded.copy(), state.shared.copy(), state.depth.copy()
             self.selected = list(state.selected)
             self.allowed[self.selected] = False
 
     def state(self) -> State:
-        return State(self.folded, self.depth, tuple(self.selected))
+        return State(self.folded, self.shared, self.depth, tuple(self.selected))
 
     def steps(self, forced: Sequence[int]) -> Iterator[Step]:
         """Columns in the order of selection: the forced ones, then the best, until there is none left."""
@@ -85,7 +89,8 @@ class Greedy:
             column, score, counted = self._lazily(candidates) if self.lazy else self._eagerly(candidates)
             if score == -np.inf and not must:
                 return
-            yield Step(column, score, counted)
+            redundancy = float(self.shared[column]) / max(1, len(self.selected)) if self.pairwise else None
+            yield Step(column, score, redundancy, counted)
             self.selected.append(column)
             self.allowed[column] = False
 
@@ -97,19 +102,18 @@ class Greedy:
             given = self.selected[: depth + 1] if criterion.joint else self.selected[depth : depth + 1]
             prepared = self.counter.prepare(self.variables(given), criterion.with_y)
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
-        counted = self.counter.meet(self.prepared[depth], criterion.needs, self.out, columns)
+        counted = self.counter.meet(self.prepared[depth], self.needs, self.out, columns)
+        current = self.depth == depth
+        if counted is not None:
+            current &= counted
+        found = slice(None) if current.all() else np.flatnonzero(current)
+        statistics = dict(zip(self.needs, self.out[:, found], strict=True))
         assert criterion.term is not None
-        if columns is None and self.depth.min() == self.depth.max():
-            term = criterion.term(dict(zip(criterion.needs, self.out, strict=True)))
-            criterion.folded(self.folded, term, self.folded)
-            self.depth += 1
-            return len(self.folded)
-        counted &= self.depth == depth
-        found = np.flatnonzero(counted)
-        term = criterion.term(dict(zip(criterion.needs, self.out[:, found], strict=True)))
-        self.folded[found] = criterion.folded(self.folded[found], term)
+        self.folded[found] = criterion.folded(self.folded[found], criterion.term(statistics))
+        if self.pairwise:
+            self.shared[found] += statistics["mi_xw"]
         self.depth[found] += 1
-        return len(found)
+        return int(np.count_nonzero(current))
 
     def _scores(self, columns: Array) -> Array:
         return self.criterion.scores(self.relevance[columns], self.folded[columns], len(self.selected))

@@ -209,6 +209,7 @@ def _run(
 ) -> Selection:
     scores = [] if earlier is None else earlier.scores.tolist()
     counted = [] if earlier is None else earlier.counted.tolist()
+    redundancy = [] if earlier is None else earlier.redundancy.tolist()
     p_values = [] if test is None else [test.p_value(c, greedy.selected[:i]) for i, c in enumerate(greedy.selected)]
     stopped = "k"
     if len(greedy.selected) < count:
@@ -226,6 +227,7 @@ def _run(
                 p_values.append(p)
             scores.append(step.score)
             counted.append(step.counted)
+            redundancy.append(step.redundancy)
             watch()
             if len(scores) == count:
                 greedy.selected.append(step.column)
@@ -237,7 +239,9 @@ def _run(
         names=[labels[i] for i in indices],
         scores=np.array(scores, np.float64),
         relevance=greedy.mutual_information[indices],
-        redundancy=redundancy_of(table, indices, weights, workers),
+        redundancy=np.array(redundancy, np.float64)
+        if greedy.pairwise
+        else redundancy_of(table, indices, weights, workers),
         p_values=None if test is None else np.array(p_values, np.float64),
         counted=np.array(counted, np.int64),
         relevances=greedy.mutual_information,
