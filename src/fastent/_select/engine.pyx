@@ -232,8 +232,8 @@ cdef class Candidates:
     cdef select_terms terms
     cdef select_planes job
     cdef _View codes_view, columns_view
-    cdef object keep, columnar, planes, parts
-    cdef int64_t n, m, words, all_y_levels
+    cdef object keep, columnar, planes, parts, groups
+    cdef int64_t n, m, words, all_y_levels, most_levels
     cdef int workers
     cdef readonly object codes, levels, used, packed, first, blocks, counts, x_counts
     cdef const int64_t *level
@@ -275,13 +275,13 @@ cdef class Candidates:
         levels = np.ascontiguousarray(self.levels[packed])
         starts = np.arange(0, count, SELECT_LANES)
         sizes = np.add.reduceat(levels - 1, starts) if count else np.zeros(0, np.int64)
-        sizes = -(-sizes // SELECT_LANES)
-        ends = np.cumsum(sizes)
-        begins = ends - sizes
+        self.groups, self.most_levels = -(-sizes // SELECT_LANES), levels.max(initial=0)
+        ends = np.cumsum(self.groups)
+        begins = ends - self.groups
         before = np.cumsum(levels - 1) - (levels - 1)
         block = np.arange(count) // SELECT_LANES
         first = np.ascontiguousarray(begins[block] * SELECT_LANES + before - before[starts][block], np.int64)
-        cdef int64_t groups = int(sizes.sum())
+        cdef int64_t groups = int(self.groups.sum())
         self.packed, self.first = packed, np.full(self.m, -1, np.int64)
         self.first[packed] = first
         two = (levels == 2) & (self.used[packed] == 2)
@@ -367,19 +367,20 @@ cdef class Candidates:
         cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, table_bytes
         if not count:
             return
-        cdef int64_t groups = (blocks[:, 3] - blocks[:, 2]).sum()
-        cdef int threads = region(self.workers, groups * self.words * meeting.target_count
+        groups = self.groups if some is None else self.groups[some]
+        cdef int64_t most = groups.max()
+        cdef int threads = region(self.workers, int(groups.sum()) * self.words * meeting.target_count
                                   + count * SELECT_LANES * COLUMN_CYCLES)
         chunks = 1 if count >= 2 * threads else ceil_div(2 * threads, count)
         chunk_words = max(SELECT_WORDS, ceil_div(ceil_div(self.words, chunks), SELECT_WORDS) * SELECT_WORDS)
         chunks = max(1, ceil_div(self.words, chunk_words))
-        part = max(1, int((blocks[:, 3] - blocks[:, 2]).max()) * meeting.target_count * SELECT_LANES)
+        part = max(1, most * meeting.target_count * SELECT_LANES)
         step = max(threads, PART_BYTES * threads // (8 * part * chunks))
         step = min(count, step, max(threads, SLICE_WORDS * threads // max(1, part * min(chunk_words, self.words))))
         if self.parts is None or self.parts.size < step * chunks * part:
             self.parts = np.empty(step * chunks * part, np.int64)
         cdef int64_t[::1] common = self.parts
-        table_bytes = 8 * int(self.levels[self.packed].max()) * meeting.w_levels * meeting.y_levels
+        table_bytes = 8 * self.most_levels * meeting.w_levels * meeting.y_levels
         cdef _Scratch scratch = _Scratch(table_bytes * threads)
         cdef select_twos twos = select_twos(self.x_sums, self.x_sums, self.offset, self.only_x_counts)
         if meeting.with_y:
@@ -441,7 +442,8 @@ cdef class Candidates:
                                   meeting.y_levels, counts + offset * meeting.y_levels, meeting.counts, table)
             self.conclude(meeting, column, table, wanted)
 
-    cdef void conclude(self, Meeting meeting, int64_t column, const int64_t *table, const Wanted *wanted) noexcept nogil:
+    cdef void conclude(self, Meeting meeting, int64_t column, const int64_t *table,
+                       const Wanted *wanted) noexcept nogil:
         cdef select_sums sums
         if meeting.first or not meeting.complete or self.use[column] != self.level[column]:
             self.kernels.sum(&self.terms, table, meeting.w_levels, meeting.y_levels, self.use[column], meeting.w_used,
@@ -453,7 +455,8 @@ cdef class Candidates:
                               self.xy_sums[column] if meeting.with_y else self.x_sums[column], wanted.which,
                               wanted.count, wanted.result + column, wanted.stride)
 
-    cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums, const Wanted *wanted) noexcept nogil:
+    cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums,
+                     const Wanted *wanted) noexcept nogil:
         if meeting.first:  # where w is the target
             self.x_sums[column], self.xy_sums[column] = sums.x, sums.xw
         self.kernels.statistics(&self.terms, sums, wanted.which, wanted.count, wanted.result + column, wanted.stride)

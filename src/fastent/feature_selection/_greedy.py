@@ -63,12 +63,14 @@ class Greedy:
         self.pairwise = criterion.term is not None and not criterion.joint
         self.needs = tuple(dict.fromkeys((*criterion.needs, "mi_xw"))) if self.pairwise else criterion.needs
         self.depth = np.zeros(columns, np.int64)
+        self.even = True  # whether all columns have met the same selected ones
+        self.masked = np.empty(columns)  # scores of the allowed columns
         self.selected: list[int] = []
         self.out = np.zeros((len(self.needs), columns))
         self.prepared: dict[int, Any] = {}
         if state is not None:
             self.folded, self.shared, self.depth = state.folded.copy(), state.shared.copy(), state.depth.copy()
-            self.selected = list(state.selected)
+            self.selected, self.even = list(state.selected), False
             self.allowed[self.selected] = False
 
     def state(self) -> State:
@@ -78,16 +80,10 @@ class Greedy:
         """Columns in the order of selection: the forced ones, then the best, until there is none left."""
         waiting = [column for column in forced if column not in self.selected]
         self.allowed[waiting] = False
-        while True:
-            must = bool(waiting)
-            if must:
-                candidates = np.array([waiting.pop(0)])
-            elif self.allowed.any():
-                candidates = np.flatnonzero(self.allowed)
-            else:
-                return
-            column, score, counted = self._lazily(candidates) if self.lazy else self._eagerly(candidates)
-            if score == -np.inf and not must:
+        while waiting or self.allowed.any():
+            must = waiting.pop(0) if waiting else None
+            column, score, counted = self._lazily(must) if self.lazy else self._eagerly(must)
+            if score == -np.inf and must is None:
                 return
             redundancy = float(self.shared[column]) / max(1, len(self.selected)) if self.pairwise else None
             yield Step(column, score, redundancy, counted)
@@ -103,35 +99,45 @@ class Greedy:
             prepared = self.counter.prepare(self.variables(given), criterion.with_y)
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
         counted = self.counter.meet(self.prepared[depth], self.needs, self.out, columns)
+        assert criterion.term is not None
+        if counted is None and self.even:
+            statistics = dict(zip(self.needs, self.out, strict=True))
+            criterion.fold_in(self.folded, criterion.term(statistics))
+            if self.pairwise:
+                self.shared += statistics["mi_xw"]
+            self.depth += 1
+            return len(self.depth)
         current = self.depth == depth
         if counted is not None:
             current &= counted
-        found = slice(None) if current.all() else np.flatnonzero(current)
+        found = np.flatnonzero(current)
         statistics = dict(zip(self.needs, self.out[:, found], strict=True))
-        assert criterion.term is not None
-        self.folded[found] = criterion.folded(self.folded[found], criterion.term(statistics))
+        folded = self.folded[found]
+        criterion.fold_in(folded, criterion.term(statistics))
+        self.folded[found] = folded
         if self.pairwise:
             self.shared[found] += statistics["mi_xw"]
         self.depth[found] += 1
-        return int(np.count_nonzero(current))
+        return len(found)
 
     def _scores(self, columns: Array) -> Array:
         return self.criterion.scores(self.relevance[columns], self.folded[columns], len(self.selected))
 
-    def _eagerly(self, candidates: Array) -> tuple[int, float, int]:
+    def _eagerly(self, must: int | None) -> tuple[int, float, int]:
         counted = 0
-        if self.criterion.term is not None:
-            first = int(self.depth.min())
-            for depth in range(len(self.selected) - 1 if self.criterion.joint else first, len(self.selected)):
-                if self.criterion.joint:
-                    self.depth[:] = depth
+        if self.criterion.term is not None and self.selected:
+            if self.criterion.joint:  # only the newest term counts
+                self.depth[:], self.even = len(self.selected) - 1, True
+            for depth in range(int(self.depth[0] if self.even else self.depth.min()), len(self.selected)):
                 counted += self._meet(depth, None)
+            self.even = True
         scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
-        if candidates.size == 1:
-            return int(candidates[0]), float(scores[candidates[0]]), counted
-        scores = np.where(self.allowed, scores, -np.inf)
-        best = int(np.argmax(scores))
-        return best, float(scores[best]), counted
+        if must is not None:
+            return must, float(scores[must]), counted
+        self.masked.fill(-np.inf)
+        np.copyto(self.masked, scores, where=self.allowed)
+        best = int(np.argmax(self.masked))
+        return best, float(self.masked[best]), counted
 
     def _bounds(self, candidates: Array) -> tuple[Array, Array]:
         """The most that candidates can reach, and which of them have met every selected column."""
@@ -146,8 +152,10 @@ class Greedy:
         bound[raised] += SLACK * np.abs(bound[raised]) + SLACK**2
         return bound, fresh
 
-    def _lazily(self, candidates: Array) -> tuple[int, float, int]:
+    def _lazily(self, must: int | None) -> tuple[int, float, int]:
+        candidates = np.flatnonzero(self.allowed) if must is None else np.array([must])
         counted, most = 0, ROUND
+        self.even = False
         while True:
             bound, fresh = self._bounds(candidates)
             best = bound[fresh].max() if fresh.any() else -np.inf
