@@ -312,11 +312,13 @@ cdef class Candidates:
         chunks = ceil_div(self.n, chunk_rows)
         units = groups * chunks
         step = max(threads, SLICE_SAMPLES * threads // (SELECT_GROUP * min(chunk_rows, self.n)))
+        # a cache line of row-major bytes has four groups of columns: they go to one worker, one after the other
+        cdef int together = 4 if groups >= 16 * threads else 1
         try:
             for first in range(0, units, step):
                 last = min(first + step, units)
                 with nogil:
-                    for unit in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
+                    for unit in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=together):
                         self.kernels.pack(&self.job, unit // chunks * SELECT_GROUP,
                                           min(count, (unit // chunks + 1) * SELECT_GROUP), unit % chunks * chunk_rows,
                                           min(self.n, (unit % chunks + 1) * chunk_rows),

@@ -43,6 +43,11 @@ class Criterion:
         """What folding begins with."""
         return {"sum": 0.0, "min": math.inf, "max": -math.inf, "last": 0.0}[self.fold]
 
+    @property
+    def sums_redundancy(self) -> bool:
+        """Whether the folded terms are the sum of I(x; w)."""
+        return self.fold == "sum" and self.needs == ("mi_xw",)
+
     def fold_in(self, before: Array, term: Array | float) -> None:
         """Fold terms into what came before, in place."""
         if self.fold == "last":

@@ -59,21 +59,28 @@ class Greedy:
         self.limits = Limits(h_y)
         self.allowed = allowed.copy()
         columns = len(allowed)
-        self.folded, self.shared = np.full(columns, criterion.neutral), np.zeros(columns)
+        self.folded = np.full(columns, criterion.neutral)
+        self.shared = self.folded if criterion.sums_redundancy else np.zeros(columns)
         self.pairwise = criterion.term is not None and not criterion.joint
         self.needs = tuple(dict.fromkeys((*criterion.needs, "mi_xw"))) if self.pairwise else criterion.needs
         self.depth = np.zeros(columns, np.int64)
-        self.even = True  # whether all columns have met the same selected ones
+        self.even: int | None = 0  # how many selected columns all have met; None: `depth` tells
         self.masked = np.empty(columns)  # scores of the allowed columns
         self.selected: list[int] = []
         self.out = np.zeros((len(self.needs), columns))
         self.prepared: dict[int, Any] = {}
         if state is not None:
-            self.folded, self.shared, self.depth = state.folded.copy(), state.shared.copy(), state.depth.copy()
-            self.selected, self.even = list(state.selected), False
+            self.folded[:], self.shared[:], self.depth[:] = state.folded, state.shared, state.depth
+            self.selected, self.even = list(state.selected), None
             self.allowed[self.selected] = False
 
+    def _spread(self) -> None:
+        """From now on columns may have met different numbers of selected ones."""
+        if self.even is not None:
+            self.depth[:], self.even = self.even, None
+
     def state(self) -> State:
+        self._spread()
         return State(self.folded, self.shared, self.depth, tuple(self.selected))
 
     def steps(self, forced: Sequence[int]) -> Iterator[Step]:
@@ -100,12 +107,12 @@ class Greedy:
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
         counted = self.counter.meet(self.prepared[depth], self.needs, self.out, columns)
         assert criterion.term is not None
-        if counted is None and self.even:
+        if counted is None and self.even is not None:
             statistics = dict(zip(self.needs, self.out, strict=True))
             criterion.fold_in(self.folded, criterion.term(statistics))
-            if self.pairwise:
+            if self.pairwise and self.shared is not self.folded:
                 self.shared += statistics["mi_xw"]
-            self.depth += 1
+            self.even += 1
             return len(self.depth)
         current = self.depth == depth
         if counted is not None:
@@ -115,7 +122,7 @@ class Greedy:
         folded = self.folded[found]
         criterion.fold_in(folded, criterion.term(statistics))
         self.folded[found] = folded
-        if self.pairwise:
+        if self.pairwise and self.shared is not self.folded:
             self.shared[found] += statistics["mi_xw"]
         self.depth[found] += 1
         return len(found)
@@ -127,10 +134,10 @@ class Greedy:
         counted = 0
         if self.criterion.term is not None and self.selected:
             if self.criterion.joint:  # only the newest term counts
-                self.depth[:], self.even = len(self.selected) - 1, True
-            for depth in range(int(self.depth[0] if self.even else self.depth.min()), len(self.selected)):
+                self.even = len(self.selected) - 1
+            for depth in range(int(self.depth.min()) if self.even is None else self.even, len(self.selected)):
                 counted += self._meet(depth, None)
-            self.even = True
+            self.even = len(self.selected)
         scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
         if must is not None:
             return must, float(scores[must]), counted
@@ -155,7 +162,7 @@ class Greedy:
     def _lazily(self, must: int | None) -> tuple[int, float, int]:
         candidates = np.flatnonzero(self.allowed) if must is None else np.array([must])
         counted, most = 0, ROUND
-        self.even = False
+        self._spread()
         while True:
             bound, fresh = self._bounds(candidates)
             best = bound[fresh].max() if fresh.any() else -np.inf
