@@ -116,3 +116,38 @@ def test_signals_are_seen_all_the_time(value: str, n: int, workers: str, record_
     print(f"a row of {value}, {workers} workers: {longest:.3f} s between looks, of {total:.1f} s")
     record_property("seconds", longest)
     assert longest < LIMIT
+
+
+SELECTION = """
+import scipy.sparse
+from fastent.feature_selection import discretize, mutual_information_continuous, select
+rng = np.random.default_rng(0)
+y = rng.integers(0, 9, 200_000)
+narrow = rng.integers(0, 9, (len(y), 40), dtype=np.uint8)
+wide = rng.integers(0, 90, (len(y), 40), dtype=np.uint8)
+few = scipy.sparse.random_array((len(y), 40), density=0.5, format="csc", rng=rng).astype(bool).astype(int)
+CALLS = {
+    "planes": lambda f, w: select(np.tile(narrow, 8), y, criterion="jmi", workers=w),
+    "columns": lambda f, w: select(np.tile(wide, 8), y, criterion="jmi", workers=w),
+    "weights": lambda f, w: select(np.tile(wide, 4), y, sample_weight=rng.random(len(y)), workers=w),
+    "sparse": lambda f, w: select(scipy.sparse.hstack([few] * 20), y, criterion="jmi", workers=w),
+    "bins": lambda f, w: [discretize(rng.random((len(y), 50)), "mdlp", y // 5, workers=w) for _ in range(100)],
+    "neighbours": lambda f, w: mutual_information_continuous(
+        rng.random((len(y), 200)), rng.random(len(y)), workers=w),
+}
+MEASURES = {"": None}
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("call", ["planes", "columns", "weights", "sparse", "bins", "neighbours"])
+def test_ctrl_c_in_selection(call: str, workers: str, record_property: Any) -> None:
+    script = (
+        CALLS.partition("many(")[0].rpartition("def")[0]
+        + SELECTION
+        + CTRL_C.replace("P = ", "row = rng.random(100); P = ")
+    )
+    seconds = float(run(script, call, "", workers, timeout=30, FASTENT_ISA="base"))
+    print(f"{call}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
+    record_property("seconds", seconds)
+    assert seconds < LIMIT

@@ -16,59 +16,6 @@ import numpy as np
 
 from fastent import _openmp
 
-cdef extern from "kernels.h" nogil:
-    enum:
-        SELECT_LANES, SELECT_GROUP, SELECT_BLOCK, SELECT_WORDS, SELECT_SMALL, SELECT_CELLS, SELECT_PRIVATE
-        SELECT_SCRATCH, SELECT_STATISTICS
-        SELECT_MI_XW, SELECT_MI_XW_GIVEN_Y, SELECT_MI_XW_Y, SELECT_MI_XY_GIVEN_W, SELECT_H_XWY
-
-    ctypedef struct select_terms:
-        const int64_t *small
-        int64_t limit
-        const uint64_t *logs
-        int64_t scale
-        double unit
-
-    ctypedef struct select_planes:
-        const char *codes
-        int64_t item, row_stride, column_stride
-        const int64_t *columns
-        const int64_t *levels
-        const int64_t *first
-        uint64_t *planes
-        int64_t words
-
-    ctypedef struct select_sums:
-        int64_t xwy, xw, xy, wy, x, w, y, n, samples, cells
-
-    ctypedef struct select_twos:
-        const int64_t *x_sums
-        const int64_t *xy_sums
-        const int64_t *first_counts
-        const int64_t *counts
-
-    ctypedef struct select_table:
-        const char *isa
-        void pack(const select_planes *, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
-        void overlap(const uint64_t *, int64_t, int64_t, const uint64_t *, int64_t, int64_t, int64_t,
-                     int64_t *) noexcept nogil
-        void count(const char *, int64_t, const uint16_t *, int64_t, int64_t, int64_t, uint32_t *,
-                   int64_t *) noexcept nogil
-        void first(const int64_t *, int64_t, int64_t, int64_t, const int64_t *, int64_t *, int64_t *) noexcept nogil
-        void fill(const int64_t *, int64_t, int64_t, int64_t, int64_t, const int64_t *, const int64_t *,
-                  int64_t *) noexcept nogil
-        void sum(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, int64_t,
-                 select_sums *) noexcept nogil
-        void tell(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, const select_sums *, int64_t,
-                  int64_t, const int64_t *, int64_t, double *, int64_t) noexcept nogil
-        void tell_twos(const select_terms *, const int64_t *, int64_t, const select_twos *, const int64_t *, int64_t,
-                       const int64_t *, const select_sums *, const int64_t *, int64_t, double *, int64_t) noexcept nogil
-        void sum_strata(const select_terms *, const char *, int64_t, const uint32_t *, const uint16_t *,
-                        const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *, select_sums *) noexcept nogil
-        void statistics(const select_terms *, const select_sums *, const int64_t *, int64_t, double *,
-                        int64_t) noexcept nogil
-        int64_t term(const select_terms *, int64_t) noexcept nogil
-
 cdef extern from "tables.h" nogil:
     enum:
         MAX_TABLES
@@ -89,7 +36,6 @@ CELL_CYCLES = 2.0
 cdef enum:
     PART_BYTES = 1 << 20      # counts per worker that exist at a time
     SLICE_WORDS = 1 << 24     # words of planes per worker between looks at Ctrl-C
-    SLICE_SAMPLES = 1 << 25   # samples times columns per worker between looks at Ctrl-C
     SERIAL_CYCLES = 1 << 18   # of work, below which waking threads costs more than it gives
     COLUMN_CYCLES = 64        # from the counts of a column to its statistics
 
@@ -118,14 +64,8 @@ def isa():
     return active.isa.decode()
 
 
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
 cdef class _View:
     """The buffer of an array, held while a call runs."""
-    cdef Py_buffer view
-
     def __cinit__(self, array):
         PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
 
@@ -135,8 +75,6 @@ cdef class _View:
 
 cdef class _Scratch:
     """Memory of a call, one piece of zeros for each worker."""
-    cdef char *memory
-
     def __cinit__(self, int64_t size):
         self.memory = <char *>PyMem_RawCalloc(<size_t>max(1, size), 1)
         if self.memory == NULL:
@@ -158,27 +96,12 @@ def aligned_zeros(int64_t words):
     return memory[offset:offset + words]
 
 
-cdef class Candidates
-
-
 cdef class Meeting:
     """What the candidates meet: one column w and the target y, in the forms that the ways of counting take.
 
     targets: planes of w's levels but the first, each with y's levels (or, the first time, of all levels of y alone);
     counts: (levels of w, levels of y); z: uint16 codes w * levels of y + y; order, ends, y: samples by level of w.
     """
-    cdef object keep
-    cdef const uint64_t *targets
-    cdef int64_t target_count
-    cdef const int64_t *counts
-    cdef const uint16_t *z
-    cdef const uint32_t *order
-    cdef const int64_t *ends
-    cdef const uint16_t *y
-    cdef int64_t w_levels, w_used, y_levels
-    cdef select_sums known
-    cdef bint complete, with_y, first
-
     def __init__(self, Candidates candidates, counts, int64_t w_used, bint with_y, bint first, targets=None, z=None,
                  order=None, ends=None, y=None):
         cdef const int64_t[:, ::1] count_view = counts
@@ -207,14 +130,6 @@ cdef class Meeting:
         self.known = candidates.margins_of(count_view)
 
 
-cdef struct Wanted:
-    # Which statistics, and where number i of a column goes: result[i * stride + column].
-    const int64_t *which
-    int64_t count
-    double *result
-    int64_t stride
-
-
 cdef Wanted wanted_of(const int64_t[::1] which, double[:, ::1] out) noexcept:
     if which.shape[0]:
         return Wanted(&which[0], which.shape[0], &out[0, 0], out.shape[1])
@@ -228,22 +143,6 @@ cdef class Candidates:
     packed: the numbers of the columns to pack, in order; blocks: of eight of those, whose planes fill whole groups
     (first and last in packed, first and last group, whether all have two levels and miss no labels).
     """
-    cdef const select_table *kernels
-    cdef select_terms terms
-    cdef select_planes job
-    cdef _View codes_view, columns_view
-    cdef object keep, columnar, planes, parts, groups
-    cdef int64_t n, m, words, all_y_levels, most_levels
-    cdef int workers
-    cdef readonly object codes, levels, used, packed, first, blocks, counts, x_counts
-    cdef const int64_t *level
-    cdef const int64_t *use
-    cdef const int64_t *offset
-    cdef int64_t *x_sums
-    cdef int64_t *xy_sums
-    cdef int64_t *xy_counts
-    cdef int64_t *only_x_counts
-
     def __init__(self, codes, levels, used, packed, int64_t y_levels, logs, int64_t scale, int workers):
         cdef const uint64_t[::1] log = logs
         cdef const int64_t[::1] level = levels, use = used
@@ -469,17 +368,14 @@ cdef class Candidates:
         """Statistics `which` of some columns, sample by sample: in a table, or if that is large by strata of w."""
         cdef const int64_t[::1] column = np.ascontiguousarray(some, np.int64)
         cdef Wanted wanted = wanted_of(which, out)
-        cdef int64_t count = column.shape[0], first, last, step, i, levels
+        cdef int64_t count = column.shape[0], first, last, step, i
         if not count:
             return
         if self.columns_view is None:
             item = self.codes.itemsize
             self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
             self.columns_view = _View(self.columnar)
-        levels = int(self.levels[some].max())
-        cdef int64_t size = 8 * max(min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS),
-                                    levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
-        size += 16 * SELECT_PRIVATE
+        cdef int64_t size = self.scratch_for(meeting, int(self.levels[some].max()))
         cdef int threads = region(self.workers, 2 * self.n * count)
         cdef _Scratch scratch = _Scratch(size * threads)
         step = max(threads, SLICE_SAMPLES * threads // max(1, self.n))
@@ -493,6 +389,11 @@ cdef class Candidates:
         finally:
             if threads > 1:
                 _openmp.leave()
+
+    cdef int64_t scratch_for(self, Meeting meeting, int64_t levels) noexcept:
+        """Bytes of zeros for a column of so many levels: private tables, and a table or what strata take."""
+        cdef int64_t cells = min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS)
+        return 8 * max(cells, levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels) + 16 * SELECT_PRIVATE
 
     cdef void meet_column(self, Meeting meeting, int64_t column, const Wanted *wanted, char *scratch) noexcept nogil:
         cdef const char *x = <const char *>self.columns_view.view.buf + column * self.columns_view.view.strides[1]

@@ -2,6 +2,8 @@
 #include "kernels.h"
 
 #include "../_simd/columns.h"
+#include "terms.h"
+#include "twos.h"
 
 /* ---- columns to planes ---- */
 
@@ -146,31 +148,17 @@ static void count(const char *x, int64_t item, const uint16_t *z, int64_t n, int
     }
 }
 
-/* ---- n ln n in integers ---- */
-
-/* c ln c from ln c in units of 2^-58; c < 2^32. */
-INLINE int64_t scaled_product(int64_t c, uint64_t log, int64_t scale) {
-    uint64_t high = (uint64_t)c * (log >> 32), low = (uint64_t)c * (log & UINT32_MAX);
-    if (scale >= SELECT_LOG_BITS - 32)
-        return (int64_t)((high << (scale - (SELECT_LOG_BITS - 32))) + (low >> (SELECT_LOG_BITS - scale)));
-    return (int64_t)((high + (low >> 32)) >> (SELECT_LOG_BITS - 32 - scale));
-}
-
-/* ln c = ln q + e ln 2 + ln(1 + d), where q are the leading 16 bits of c and d < 2^-15 is what the others add. */
-static uint64_t log_of(const select_terms *terms, int64_t c) {
-    int64_t e = 0;
-    while (c >> e >= SELECT_SMALL)
-        e++;
-    int64_t q = c >> e, rest = c - (q << e);
-    double d = (double)rest / (double)(c - rest);
-    double more = d * (1 - d * (0.5 - d * (1.0 / 3 - d * (0.25 - d * 0.2))));
-    return terms->logs[q] + (uint64_t)e * terms->logs[2] + (uint64_t)(more * 0x1p58 + 0.5);
-}
-
-static int64_t term(const select_terms *terms, int64_t c) { return scaled_product(c, log_of(terms, c), terms->scale); }
-
-INLINE int64_t term_of(const select_terms *terms, int64_t c) {
-    return c < terms->limit ? terms->small[c] : term(terms, c);
+static void count_entries(const uint32_t *rows, const uint16_t *codes, int64_t entries, int64_t x_levels, int64_t rest,
+                          const uint16_t *z, int64_t z_levels, const int64_t *z_counts, int64_t *table) {
+    int64_t *others = table + rest * z_levels;
+    for (int64_t i = 0; i < entries; i++)
+        table[codes[i] * z_levels + z[rows[i]]]++;
+    for (int64_t cell = 0; cell < z_levels; cell++) {
+        others[cell] = z_counts[cell];
+        for (int64_t x = 0; x < x_levels; x++)
+            if (x != rest)
+                others[cell] -= table[x * z_levels + cell];
+    }
 }
 
 /* ---- tables from planes ---- */
@@ -346,22 +334,6 @@ static void sum_strata(const select_terms *terms, const char *x, int64_t item, c
         strata_of(terms, x, 2, order, y, ends, strata, x_levels, x_used, y_levels, scratch, sums);
 }
 
-INLINE int64_t information(const select_sums *s, int64_t which) {
-    switch (which) {
-        case SELECT_MI_XW: return (s->xw - s->x) - (s->w - s->n);
-        case SELECT_MI_XW_GIVEN_Y: return (s->xwy - s->xy) - (s->wy - s->y);
-        case SELECT_MI_XW_Y: return (s->xwy - s->xw) - (s->y - s->n);
-        case SELECT_MI_XY_GIVEN_W: return (s->xwy - s->xw) - (s->wy - s->w);
-        default: return s->n - s->xwy;
-    }
-}
-
-/* Each of c ln c is cut off by at most one unit and by what its logarithm lacks: what is not more than that is 0. */
-INLINE int64_t rounding_of(const select_terms *terms, int64_t samples, int64_t cells) {
-    int64_t logs = (samples >> (SELECT_LOG_BITS - terms->scale)) + 1;
-    return 2 * cells + 8 + (samples < SELECT_SMALL ? 2 : 80) * logs;
-}
-
 INLINE void report(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
                    int64_t stride) {
     int64_t rounding = rounding_of(terms, s->samples, s->cells);
@@ -391,75 +363,6 @@ static void tell(const select_terms *terms, const int64_t *table, int64_t x_leve
     report(terms, &s, which, count, result, stride);
 }
 
-/* ---- columns of two levels, of which there are often very many ---- */
-
-/* The counts of lane `lane` where w has its second level and y the level y, for both levels of x, and where w has its first. */
-INLINE void cells_of_two(const int64_t *common, int64_t lane, const int64_t *x_counts, const int64_t *w_counts, int64_t y,
-                         int64_t y_levels, int64_t cells[4]) {
-    cells[0] = common[y * SELECT_LANES + lane];
-    cells[1] = w_counts[y_levels + y] - cells[0];
-    cells[2] = x_counts[y_levels + y] - cells[0];
-    cells[3] = w_counts[y] - cells[2];
-}
-
-INLINE int64_t positive_of_two(const int64_t *common, int64_t lane, const int64_t *x_counts, const int64_t *w_counts,
-                               int64_t y_levels) {
-    int64_t positive = 0, cells[4];
-    for (int64_t y = 0; y < y_levels; y++) {
-        cells_of_two(common, lane, x_counts, w_counts, y, y_levels, cells);
-        for (int i = 0; i < 4; i++)
-            positive += cells[i] > 0;
-    }
-    return positive;
-}
-
-INLINE void tell_lanes(const select_terms *terms, const int64_t *common, int64_t y_levels, const select_twos *x,
-                       const int64_t *columns, int64_t count, const int64_t *w_counts, const select_sums *known,
-                       const int64_t *which, int64_t statistics, double *result, int64_t stride) {
-    const int64_t *small = terms->small;
-    int64_t xwy[SELECT_LANES], xw[SELECT_LANES];
-    for (int64_t lane = 0; lane < count; lane++) {
-        const int64_t *x_counts = x->counts + x->first_counts[columns[lane]] * y_levels;
-        int64_t sum = 0, both[4] = {0}, cells[4];
-        for (int64_t y = 0; y < y_levels; y++) {
-            cells_of_two(common, lane, x_counts, w_counts, y, y_levels, cells);
-            for (int i = 0; i < 4; i++) {
-                both[i] += cells[i];
-                sum += small[cells[i]];
-            }
-        }
-        xwy[lane] = sum;
-        xw[lane] = y_levels == 1 ? sum : small[both[0]] + small[both[1]] + small[both[2]] + small[both[3]];
-    }
-    /* most are beyond what rounding may be at most: only the others' cells are looked at */
-    const int64_t samples = known->samples, rounding = rounding_of(terms, samples, 4 * y_levels);
-    const double unit = samples > 0 ? terms->unit / (double)samples : 0;
-    for (int64_t i = 0; i < statistics; i++)
-        for (int64_t lane = 0; lane < count; lane++) {
-            const int64_t column = columns[lane];
-            select_sums s = *known;
-            s.xwy = xwy[lane], s.xw = xw[lane], s.x = x->x_sums[column], s.xy = x->xy_sums[column];
-            int64_t found = information(&s, which[i]);
-            if (found <= rounding) {
-                const int64_t *x_counts = x->counts + x->first_counts[column] * y_levels;
-                int64_t positive = positive_of_two(common, lane, x_counts, w_counts, y_levels);
-                found = found > rounding_of(terms, samples, positive) ? found : 0;
-            }
-            result[i * stride + column] = (double)found * unit;
-        }
-}
-
-static void tell_twos(const select_terms *terms, const int64_t *common, int64_t y_levels, const select_twos *x,
-                      const int64_t *columns, int64_t count, const int64_t *w_counts, const select_sums *known,
-                      const int64_t *which, int64_t statistics, double *result, int64_t stride) {
-    if (y_levels == 1)
-        tell_lanes(terms, common, 1, x, columns, count, w_counts, known, which, statistics, result, stride);
-    else if (y_levels == 2)
-        tell_lanes(terms, common, 2, x, columns, count, w_counts, known, which, statistics, result, stride);
-    else
-        tell_lanes(terms, common, y_levels, x, columns, count, w_counts, known, which, statistics, result, stride);
-}
-
 #define JOIN(a, b) a##b
 #define TABLE_NAME(variant) JOIN(select_, variant)
 #define QUOTE(text) #text
@@ -470,6 +373,7 @@ const select_table TABLE_NAME(VARIANT) = {
     .pack = pack,
     .overlap = overlap,
     .count = count,
+    .count_entries = count_entries,
     .first = first,
     .fill = fill,
     .sum = sum,

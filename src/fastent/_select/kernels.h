@@ -69,6 +69,10 @@ typedef struct {
     /* Adds the cells (x, z) of all samples to the table, z < z_levels. `private` holds 4 * SELECT_PRIVATE numbers. */
     void (*count)(const char *x, int64_t item, const uint16_t *z, int64_t n, int64_t cells, int64_t z_levels,
                   uint32_t *private_tables, int64_t *table);
+    /* The cells (x, z) of a column given by its entries, the samples that do not have the level `rest`; z_counts: of all
+     * samples. The table holds zeros before. */
+    void (*count_entries)(const uint32_t *rows, const uint16_t *codes, int64_t entries, int64_t x_levels, int64_t rest,
+                          const uint16_t *z, int64_t z_levels, const int64_t *z_counts, int64_t *table);
     /* The table (x, y) from the overlap of x's planes, `plane` the first of them, with those of all levels of y; and the
      * counts of x. */
     void (*first)(const int64_t *common, int64_t plane, int64_t x_levels, int64_t y_levels, const int64_t *y_counts,

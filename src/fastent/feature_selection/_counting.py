@@ -1,7 +1,8 @@
 """Every candidate against one selected column and the target: how it is counted, on the selection engine.
 
-    Counter          integer counts: planes, tables or strata, whatever is fastest; all give the same numbers
-    WeightedCounter  sums of weights, table by table
+    Counter                     integer counts: planes, tables, strata or the entries of sparse columns, whatever is
+                                fastest; all give the same numbers
+    _weighting.WeightedCounter  sums of weights
 
 Both answer the same two questions: `first`, about each column and the target, and `meet`, about each column, the column
 that was selected last, and the target.
@@ -13,28 +14,17 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from fastent import _samples
-from fastent._counts import engine as counts_engine
 from fastent._select import engine
+from fastent._select.sparse import SparseCandidates
 from fastent._select.terms import logarithms, scale_for
 from fastent._threads import workers_for
+from fastent.feature_selection._inputs import Table, Variable
+from fastent.feature_selection._sparse import SparseCodes
 
 Array = np.ndarray[Any, Any]
 
 PLANE_LEVELS = 17
 """Columns of more levels are not packed: their planes would take more than twice the memory of their codes."""
-
-TABLE_CELLS = 1 << 22
-"""Tables of weights with more cells are kept as their positive cells."""
-
-
-class Variable(NamedTuple):
-    """One variable that the candidates meet: contiguous codes, or the number of a column that has them."""
-
-    codes: Array | None
-    column: int
-    levels: int
-    used: int  # levels without that of missing labels
 
 
 class Ways(NamedTuple):
@@ -77,13 +67,19 @@ def planes_of_codes(codes: Array, levels: range) -> Array:
 class Counter:
     """Counts of samples."""
 
-    def __init__(self, codes: Array, levels: Array, used: Array, y: Array, y_levels: int, workers: int | None) -> None:
-        self.codes, self.levels, self.used, self.y, self.y_levels = codes, levels, used, y, y_levels
+    def __init__(self, table: Table, y: Array, y_levels: int, workers: int | None) -> None:
+        self.table, self.levels, self.y, self.y_levels = table, table.levels, y, y_levels
+        levels, codes = table.levels, table.codes
         self.cost = engine.PLANE_CYCLES[engine.isa()]
-        packed = np.flatnonzero((levels <= PLANE_LEVELS) & self._pays(levels, y_levels))
         threads = workers_for("select", workers, codes.size)
-        terms = logarithms(), scale_for(len(codes))
-        self.candidates = engine.Candidates(codes, levels, used, packed, y_levels, *terms, threads)
+        terms = logarithms(), scale_for(codes.shape[0])
+        self.candidates: engine.Candidates
+        if isinstance(codes, SparseCodes):
+            self.candidates = SparseCandidates(codes, levels, table.used, y_levels, *terms, threads)
+        else:
+            packed = np.flatnonzero((levels <= PLANE_LEVELS) & self._pays(levels, y_levels))
+            self.candidates = engine.Candidates(codes, levels, table.used, packed, y_levels, *terms, threads)
+        packed = self.candidates.packed
         self.block_of = -np.ones(len(levels), np.int64)
         self.block_of[packed] = np.arange(len(packed)) // engine.LANES
         starts = self.candidates.blocks[:, 0]
@@ -165,7 +161,7 @@ class Counter:
         return counted
 
     def _codes(self, w: Variable) -> Array:
-        return np.ascontiguousarray(self.codes[:, w.column]) if w.codes is None else w.codes
+        return self.table.column(w.column) if w.codes is None else w.codes
 
     def _counts_of_planes(self, planes: Array, w_levels: int, y_levels: int) -> Array:
         counts = np.zeros((w_levels, y_levels), np.int64)
@@ -189,88 +185,3 @@ class Counter:
             forms["ends"] = np.cumsum(np.bincount(codes, minlength=w.levels)).astype(np.int64)
             forms["order"], forms["y"] = order.astype(np.uint32), y[order].astype(np.uint16)
         return forms
-
-
-class WeightedCounter:
-    """Sums of weights: terms that are not negative, from the table of each column."""
-
-    def __init__(
-        self, codes: Array, levels: Array, used: Array, y: Array, y_levels: int, weights: Array, workers: int | None
-    ) -> None:
-        self.codes, self.levels, self.used, self.y, self.y_levels = codes, levels, used, y, y_levels
-        self.weights = _samples.scaled(weights)
-        self.threads = workers_for("select", workers, codes.size)
-
-    def first(self, which: tuple[str, ...]) -> dict[str, Array]:
-        out = np.zeros((len(which), len(self.levels)))
-        y = Variable(self.y, -1, self.y_levels, self.y_levels)
-        self.meet((self.y.astype(np.int64), y, 1), which, out)
-        return dict(zip(which, out, strict=True))
-
-    def prepare(self, w: Variable, with_y: bool) -> Any:
-        codes = (self.codes[:, w.column] if w.codes is None else w.codes).astype(np.int64)
-        return (codes * self.y_levels + self.y, w, self.y_levels) if with_y else (codes, w, 1)
-
-    def meet(self, prepared: Any, which: tuple[str, ...], out: Array, columns: Array | None = None) -> Array | None:
-        z, w, y_levels = prepared
-        for c in range(len(self.levels)) if columns is None else columns:
-            table = self._table(int(c), z, w, y_levels)
-            for row, name in enumerate(which):
-                out[row, c] = _WEIGHTED[name](table)
-        if columns is None:
-            return None
-        counted = np.zeros(len(self.levels), bool)
-        counted[columns] = True
-        return counted
-
-    def _table(self, column: int, z: Array, w: Variable, y_levels: int) -> Array:
-        """The weights of (x, w, y) where neither x nor w misses its label, without levels of w that do not occur."""
-        x = self.codes[:, column].astype(np.int64)
-        levels, used = int(self.levels[column]), int(self.used[column])
-        w_levels, w_used = w.levels, w.used
-        if levels * w_levels * y_levels > TABLE_CELLS:
-            kept = z < w_used * y_levels
-            present, place = np.unique(z[kept] // y_levels, return_inverse=True)
-            w_levels = w_used = len(present)
-            x, z, weights = x[kept], place * y_levels + z[kept] % y_levels, self.weights[kept]
-        else:
-            weights = self.weights
-        cells = np.bincount(x * (w_levels * y_levels) + z, weights, minlength=levels * w_levels * y_levels)
-        return cells.reshape(levels, w_levels, y_levels)[:used, :w_used]
-
-
-def mutual_information_of(tables: Array) -> Array:
-    """I of each of the tables (tables, rows, columns)."""
-    flat = np.ascontiguousarray(tables.reshape(len(tables), -1))
-    levels = np.full(len(tables), tables.shape[1], np.int64)
-    found = counts_engine.statistics_of_tables(flat, levels, tables.shape[2], 1)
-    mi: Array = found[:, counts_engine.STATISTICS["mi"]]
-    return mi
-
-
-def _one(table: Array) -> float:
-    return float(mutual_information_of(table[None])[0]) if table.size and table.sum() > 0 else 0.0
-
-
-def _within(tables: Array) -> float:
-    """The mean of I over tables, by their weight."""
-    mass = tables.sum(axis=(1, 2))
-    kept = mass > 0
-    if not kept.any() or not tables.size:
-        return 0.0
-    return float((mass[kept] * mutual_information_of(tables[kept])).sum() / mass.sum())
-
-
-def _entropy(table: Array) -> float:
-    if not table.size or table.sum() <= 0:
-        return 0.0
-    return float(counts_engine.entropy_of_counts(np.ascontiguousarray(table.reshape(1, -1)))[0])
-
-
-_WEIGHTED: dict[str, Any] = {
-    "mi_xw": lambda t: _one(t.sum(axis=2)),
-    "mi_xw_given_y": lambda t: _within(t.transpose(2, 0, 1)),
-    "mi_xw_y": lambda t: _one(t.reshape(-1, t.shape[2])),
-    "mi_xy_given_w": lambda t: _within(t.transpose(1, 0, 2)),
-    "h_xwy": _entropy,
-}

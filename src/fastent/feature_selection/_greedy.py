@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastent.feature_selection._counting import AnyCounter, Variable
+from fastent.feature_selection._counting import AnyCounter
 from fastent.feature_selection._criteria import Criterion, Limits
+from fastent.feature_selection._inputs import Variable
 
 Array = np.ndarray[Any, Any]
 
@@ -96,6 +97,15 @@ class Greedy:
             yield Step(column, score, redundancy, counted)
             self.selected.append(column)
             self.allowed[column] = False
+
+    def redundancy(self) -> Array:
+        """The mean of I(x; w) of every selected column over those before it, where terms do not tell."""
+        sums, out = np.zeros(len(self.allowed)), np.zeros((1, len(self.allowed)))
+        for i, w in enumerate(self.selected[:-1]):
+            later = np.array(self.selected[i + 1 :])
+            self.counter.meet(self.counter.prepare(self.variables([w]), False), ("mi_xw",), out, later)
+            sums[later] += out[0, later]
+        return sums[self.selected] / np.maximum(np.arange(len(self.selected)), 1)
 
     def _meet(self, depth: int, columns: Array | None) -> int:
         """Fold in the term of the selected column number `depth`, for all columns or for some and their neighbours;
