@@ -73,11 +73,10 @@ def codes_of_integers(columns: Any) -> tuple[SparseCodes, Array]:
     if not present.all():
         starts = np.concatenate([[0], np.cumsum(present)])[starts]
         data, rows = data[present], rows[present]
-    of_column = np.repeat(np.arange(count), np.diff(starts))
-    levels = np.ones(count, np.int64)
     if not len(data) or (data.min() > 0 and data.max() < DIRECT):
         codes = data.astype(np.uint16)
     else:
+        of_column = np.repeat(np.arange(count), np.diff(starts))
         order = np.lexsort((data, of_column))
         fresh = np.ones(len(data), bool)
         ordered, owner = data[order], of_column[order]
@@ -85,8 +84,11 @@ def codes_of_integers(columns: Any) -> tuple[SparseCodes, Array]:
         number = np.cumsum(fresh)
         codes = np.empty(len(data), np.int64)
         codes[order] = number - np.concatenate([[0], number])[starts[owner]]
-    np.maximum.at(levels, of_column, codes.astype(np.int64) + 1)
-    entries = codes.astype(np.uint16)
+    levels = np.ones(count, np.int64)
+    has_entries = np.diff(starts) > 0
+    if has_entries.any():
+        levels[has_entries] += np.maximum.reduceat(codes, starts[:-1][has_entries])
+    entries = codes.astype(np.uint16, copy=False)
     return SparseCodes(starts, rows.astype(np.uint32), entries, np.zeros(count, np.int64), (samples, count)), levels
 
 
