@@ -57,10 +57,6 @@ cdef extern from "kernels.h" nogil:
                         int64_t) noexcept nogil
         int64_t term(const select_terms *, int64_t) noexcept nogil
 
-cdef enum:
-    SLICE_SAMPLES = 1 << 25   # samples times columns per worker between looks at Ctrl-C
-
-
 cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
     return (a + b - 1) // b
 
@@ -99,6 +95,9 @@ cdef class Meeting:
     cdef bint complete, with_y, first
 
 
+cdef int64_t table_bytes(Meeting meeting, int64_t levels) noexcept nogil
+
+
 cdef class Candidates:
     cdef const select_table *kernels
     cdef select_terms terms
@@ -129,5 +128,7 @@ cdef class Candidates:
                        const Wanted *wanted) noexcept nogil
     cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums,
                      const Wanted *wanted) noexcept nogil
+    cdef int read_columns(self) except -1
+    cdef int64_t samples_of(self, Meeting meeting, int64_t levels) noexcept
     cdef int64_t scratch_for(self, Meeting meeting, int64_t levels) noexcept
     cdef void meet_column(self, Meeting meeting, int64_t column, const Wanted *wanted, char *scratch) noexcept nogil

@@ -36,6 +36,7 @@ CELL_CYCLES = 2.0
 cdef enum:
     PART_BYTES = 1 << 20      # counts per worker that exist at a time
     SLICE_WORDS = 1 << 24     # words of planes per worker between looks at Ctrl-C
+    SLICE_SAMPLES = 1 << 25   # samples times columns per worker between looks at Ctrl-C
     SERIAL_CYCLES = 1 << 18   # of work, below which waking threads costs more than it gives
     COLUMN_CYCLES = 64        # from the counts of a column to its statistics
 
@@ -134,6 +135,11 @@ cdef Wanted wanted_of(const int64_t[::1] which, double[:, ::1] out) noexcept:
     if which.shape[0]:
         return Wanted(&which[0], which.shape[0], &out[0, 0], out.shape[1])
     return Wanted(NULL, 0, NULL, 0)
+
+
+cdef int64_t table_bytes(Meeting meeting, int64_t levels) noexcept nogil:
+    cdef int64_t cells = min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS)
+    return 8 * max(cells, levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
 
 
 cdef class Candidates:
@@ -265,7 +271,7 @@ cdef class Candidates:
         cdef const int64_t[:, ::1] block = blocks
         cdef const int64_t[::1] packed = self.packed, first_plane = self.first
         cdef Wanted wanted = wanted_of(which, out)
-        cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, table_bytes
+        cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, cell_bytes
         if not count:
             return
         groups = self.groups if some is None else self.groups[some]
@@ -281,8 +287,8 @@ cdef class Candidates:
         if self.parts is None or self.parts.size < step * chunks * part:
             self.parts = np.empty(step * chunks * part, np.int64)
         cdef int64_t[::1] common = self.parts
-        table_bytes = 8 * self.most_levels * meeting.w_levels * meeting.y_levels
-        cdef _Scratch scratch = _Scratch(table_bytes * threads)
+        cell_bytes = 8 * self.most_levels * meeting.w_levels * meeting.y_levels
+        cdef _Scratch scratch = _Scratch(cell_bytes * threads)
         cdef select_twos twos = select_twos(self.x_sums, self.x_sums, self.offset, self.only_x_counts)
         if meeting.with_y:
             twos.xy_sums, twos.counts = self.xy_sums, self.xy_counts
@@ -300,12 +306,12 @@ cdef class Candidates:
                         if chunks == 1:
                             self.finish(meeting, &common[(unit - first) * part], 1, part, &packed[0], &block[unit, 0],
                                         &first_plane[0], known, &wanted,
-                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
+                                        <int64_t *>(scratch.memory + cell_bytes * threadid()))
                     if chunks > 1:
                         for i in prange(first, last, num_threads=threads, schedule="static"):
                             self.finish(meeting, &common[(i - first) * chunks * part], chunks, part, &packed[0],
                                         &block[i, 0], &first_plane[0], known, &wanted,
-                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
+                                        <int64_t *>(scratch.memory + cell_bytes * threadid()))
                 PyErr_CheckSignals()
         finally:
             if threads > 1:
@@ -365,20 +371,18 @@ cdef class Candidates:
     # ---- columns one by one ------------------------------------------------------------------------------------------
 
     def meet_columns(self, Meeting meeting, some, which, out):
-        """Statistics `which` of some columns, sample by sample: in a table, or if that is large by strata of w."""
+        """Statistics `which` of some columns, one by one: in a table, or if that is large by strata of w."""
         cdef const int64_t[::1] column = np.ascontiguousarray(some, np.int64)
         cdef Wanted wanted = wanted_of(which, out)
         cdef int64_t count = column.shape[0], first, last, step, i
         if not count:
             return
-        if self.columns_view is None:
-            item = self.codes.itemsize
-            self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
-            self.columns_view = _View(self.columnar)
-        cdef int64_t size = self.scratch_for(meeting, int(self.levels[some].max()))
-        cdef int threads = region(self.workers, 2 * self.n * count)
+        self.read_columns()
+        cdef int64_t levels = self.levels[some].max(), samples = self.samples_of(meeting, levels)
+        cdef int64_t size = self.scratch_for(meeting, levels)
+        cdef int threads = region(self.workers, 2 * samples * count)
         cdef _Scratch scratch = _Scratch(size * threads)
-        step = max(threads, SLICE_SAMPLES * threads // max(1, self.n))
+        step = max(threads, SLICE_SAMPLES * threads // samples)
         try:
             for first in range(0, count, step):
                 last = min(first + step, count)
@@ -390,10 +394,21 @@ cdef class Candidates:
             if threads > 1:
                 _openmp.leave()
 
+    cdef int read_columns(self) except -1:
+        """Makes columns contiguous, once."""
+        if self.columns_view is None:
+            item = self.codes.itemsize
+            self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
+            self.columns_view = _View(self.columnar)
+        return 0
+
+    cdef int64_t samples_of(self, Meeting meeting, int64_t levels) noexcept:
+        """What is counted of a column, on average."""
+        return max(1, self.n)
+
     cdef int64_t scratch_for(self, Meeting meeting, int64_t levels) noexcept:
         """Bytes of zeros for a column of so many levels: private tables, and a table or what strata take."""
-        cdef int64_t cells = min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS)
-        return 8 * max(cells, levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels) + 16 * SELECT_PRIVATE
+        return 16 * SELECT_PRIVATE + table_bytes(meeting, levels)
 
     cdef void meet_column(self, Meeting meeting, int64_t column, const Wanted *wanted, char *scratch) noexcept nogil:
         cdef const char *x = <const char *>self.columns_view.view.buf + column * self.columns_view.view.strides[1]
