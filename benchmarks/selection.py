@@ -45,6 +45,7 @@ TENTH = ("(a tenth of the columns)", "(5 columns)")
 
 
 def works(scale: float) -> Iterator[Work]:
+    from scipy.sparse import random_array
     from sklearn.preprocessing import KBinsDiscretizer
 
     rng = np.random.default_rng(0)
@@ -71,6 +72,21 @@ def works(scale: float) -> Iterator[Work]:
     yield Work(
         f"jmi, 20 of 100 columns of ten levels, {n} samples", 1, "ms",
         {"fastent": lambda: select(X10, y10, 20, "jmi")}, limit=50.0,
+    )  # fmt: skip
+    weight = rng.random(n)
+    yield Work(
+        f"jmi, 20 of 100 columns of ten levels, {n} weighted samples", 1, "ms",
+        {"fastent": lambda: select(X10, y10, 20, "jmi", sample_weight=weight)},
+    )  # fmt: skip
+    words = random_array((n, columns), density=1e-3, format="csc", rng=rng)
+    words = (words > 0).astype(np.uint8)
+    some = words[:, : columns // 10].toarray()
+    yield Work(
+        f"jmi, 10 of {columns} sparse columns, one entry in 1000, {n} samples", 1, "ms",
+        {
+            "fastent": lambda: select(words, y10, 10, "jmi"),
+            f"fastent, dense {TENTH[0]}": lambda: select(some, y10, 10, "jmi"),
+        },
     )  # fmt: skip
     n = int(1_000_000 * scale)
     F = rng.standard_normal((n, 50), dtype=np.float32)

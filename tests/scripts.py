@@ -42,3 +42,24 @@ def run(script: str, *arguments: str, timeout: float = 60, **environment: str) -
     if done.returncode:
         pytest.fail(f"exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
+
+
+def on_a_terminal(*command: str) -> tuple[str, str]:
+    """Standard output, and what a terminal on standard error gets to see."""
+    import pty
+
+    terminal, end = pty.openpty()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=end, text=True)
+    os.close(end)
+    seen = b"".join(iter(lambda: read_terminal(terminal), b"")).decode()
+    os.close(terminal)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    return out, seen
+
+
+def read_terminal(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # how Linux says that the other end was closed
+        return b""

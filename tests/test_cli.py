@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripts import on_a_terminal
 
 import fastent
 from fastent import _stream
@@ -537,31 +538,10 @@ def test_standard_output_that_cannot_be_written() -> None:
     assert "No space left" in done.stderr
 
 
-def on_a_terminal(*args: str) -> tuple[str, str]:
-    """Standard output, and what a terminal on standard error gets to see."""
-    import pty
-
-    terminal, end = pty.openpty()
-    process = subprocess.Popen([*FASTENT, *args], stdout=subprocess.PIPE, stderr=end, text=True)
-    os.close(end)
-    seen = b"".join(iter(lambda: read_terminal(terminal), b"")).decode()
-    os.close(terminal)
-    out, _ = process.communicate(timeout=60)
-    assert process.returncode == 0
-    return out, seen
-
-
-def read_terminal(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 1 << 16)
-    except OSError:  # how Linux says that the other end was closed
-        return b""
-
-
 @posix
 def test_progress_on_a_terminal_only() -> None:
     sparse("big.npy", (20_000_000, 8), "|u1")
-    out, seen = on_a_terminal("score", "big.npy", *ENTROPY)
+    out, seen = on_a_terminal(*FASTENT, "score", "big.npy", *ENTROPY)
     frames = seen.split("\r")
     assert re.search(r"entropy  \[#*\.+\]\s+\d+%  \d+\.\d\d GB/s  \d+:\d\d left", seen)
     assert max(map(len, frames)) < 80

@@ -14,11 +14,13 @@ from scripts import run
 
 LIMIT = 1.5  # seconds, where half a second is promised
 
-CALLS = """
+IMPORTS = """
 import json, os, signal, sys, threading, time
 import numpy as np
 import fastent
+"""
 
+CALLS = """
 row = np.random.default_rng(0).random(1_000_000) + 0.01
 
 def many(*shape):
@@ -102,7 +104,7 @@ SLOW = [
     [*((layout, "entropy", "2") for layout in LAYOUTS), *((layout, "entropy", "1") for layout in SERIAL), *SLOW],
 )
 def test_ctrl_c(layout: str, measure: str, workers: str, record_property: Any) -> None:
-    seconds = float(run(CALLS + CTRL_C, layout, measure, workers, timeout=15, FASTENT_ISA="base"))
+    seconds = float(run(IMPORTS + CALLS + CTRL_C, layout, measure, workers, timeout=15, FASTENT_ISA="base"))
     print(f"{layout}, {measure}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
     record_property("seconds", seconds)
     assert seconds < LIMIT
@@ -112,7 +114,38 @@ def test_ctrl_c(layout: str, measure: str, workers: str, record_property: Any) -
 @pytest.mark.parametrize(("value", "n"), [("0.5", 10**8), ("nan", 10**8), ("1e308", 2 * 10**8), ("5e-324", 4 * 10**7)])
 def test_signals_are_seen_all_the_time(value: str, n: int, workers: str, record_property: Any) -> None:
     """Also while a row whose sum overflows is done again: the longest time between two looks."""
-    longest, total = map(float, run(CALLS + TICKS, value, str(n), workers, FASTENT_ISA="base").split())
+    longest, total = map(float, run(IMPORTS + CALLS + TICKS, value, str(n), workers, FASTENT_ISA="base").split())
     print(f"a row of {value}, {workers} workers: {longest:.3f} s between looks, of {total:.1f} s")
     record_property("seconds", longest)
     assert longest < LIMIT
+
+
+SELECTION = """
+import scipy.sparse
+from fastent.feature_selection import discretize, select
+rng = np.random.default_rng(0)
+row = rng.random(100)
+y = rng.integers(0, 9, 200_000)
+narrow = rng.integers(0, 9, (len(y), 40), dtype=np.uint8)
+wide = rng.integers(0, 90, (len(y), 40), dtype=np.uint8)
+few = scipy.sparse.random_array((len(y), 40), density=0.5, format="csc", rng=rng).astype(bool).astype(int)
+CALLS = {
+    "planes": lambda f, w: select(np.tile(narrow, 8), y, criterion="jmi", workers=w),
+    "columns": lambda f, w: select(np.tile(wide, 8), y, criterion="jmi", workers=w),
+    "weights": lambda f, w: select(np.tile(wide, 4), y, sample_weight=rng.random(len(y)), workers=w),
+    "sparse": lambda f, w: select(scipy.sparse.hstack([few] * 5), y, criterion="jmi", workers=w),
+    "bins": lambda f, w: [discretize(rng.random((len(y), 50)), "mdlp", y // 5, workers=w) for _ in range(100)],
+}
+MEASURES = {"": None}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "workers"),
+    [("planes", "1"), *((call, "2") for call in ("planes", "columns", "weights", "sparse", "bins"))],
+)
+def test_ctrl_c_in_selection(call: str, workers: str, record_property: Any) -> None:
+    seconds = float(run(IMPORTS + SELECTION + CTRL_C, call, "", workers, timeout=30, FASTENT_ISA="base"))
+    print(f"{call}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
+    record_property("seconds", seconds)
+    assert seconds < LIMIT

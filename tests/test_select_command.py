@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scripts import on_a_terminal
 
 from fastent.feature_selection import discretize, select
 
@@ -77,6 +79,41 @@ def test_matrices_and_lazy_selection() -> None:
     want = select(X[:, :29], X[:, 29], 5, "cmim")
     assert [int(line[1]) for line in shown[1:]] == want.indices.tolist()
     assert shown == lines("x.npy", "--target", "29", "-k", "5", "--criterion", "cmim", "--lazy", "--workers", "2")
+
+
+def test_parquet_is_the_same_table_as_csv() -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    rng = np.random.default_rng(3)
+    goal = rng.integers(0, 2, 200)
+    kind = np.array(["oak", "elm", "ash"], object)[(goal + rng.integers(0, 2, 200)) % 3]
+    kind[::9] = None
+    size = goal + rng.standard_normal(200)
+    parquet.write_table(pa.table({"kind": kind, "size": size, "noise": rng.random(200), "goal": goal}), "t.parquet")
+    parquet.write_table(pa.table({"x": [1, 2]}), "one.parquet")
+    shown = lines("t.parquet", "--target", "goal", "-k", 2, "--bins", "quantile:4", "-o", "out.csv")
+    codes = [discretize(size, "quantile:4").codes, np.where(kind == None, 3, kind == "elm") + (kind == "oak") * 2]  # noqa: E711
+    want = select(np.stack(codes, axis=1).astype(int), goal, 2, names=["size", "kind"])
+    assert [line[1] for line in shown[1:]] == want.names
+    with open("out.csv", newline="") as file:
+        assert [float(row["score"]) for row in csv.DictReader(file)] == want.scores.tolist()
+    rows = [["" if k is None else k, repr(float(s)), 0, g] for k, s, g in zip(kind, size, goal, strict=True)]
+    write("t.csv", ["kind", "size", "noise", "goal"], *rows)
+    assert lines("t.csv", "--target", "goal", "-k", 2, "--bins", "quantile:4") == shown
+    assert "no column 'goal'; it has x" in run("one.parquet", "--target", "goal").stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_progress_on_a_terminal_only() -> None:
+    fastent = (sys.executable, "-m", "fastent", "select")
+    out, seen = on_a_terminal(*fastent, str(CANCER), "--target", "diagnosis", "-k", "20")
+    assert re.search(r"\rreading  \[#*\.+\]\s+\d+%  \d+:\d\d left", seen)
+    assert re.search(r"\rselect  \[#*\.+\]\s+\d+%  \d+\.\d\d GB/s  \d+:\d\d left", seen)
+    frames = seen.split("\r")
+    assert max(map(len, frames)) < 80 and frames[-2].strip() == frames[-1] == ""
+    assert len(out.splitlines()) == 21
+    assert run(CANCER, "--target", "diagnosis", "-k", 20).stderr == ""
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 
 class Progress:
-    """One line on stderr while that is a terminal: share, rate and time left; gone without a trace afterwards."""
+    """One line on stderr while that is a terminal: share, rate if there is a size, and time left; gone afterwards."""
 
     def __init__(self, name: str, rows: int, size: int) -> None:
         self.name, self.rows, self.size, self.done = name, rows, size, 0
@@ -26,7 +26,8 @@ class Progress:
         self.next = elapsed + 0.1
         share = self.done / self.rows
         left = round(elapsed / share - elapsed)
-        text = f"{share:4.0%}  {share * self.size / elapsed / 1e9:.2f} GB/s  {left // 60}:{left % 60:02d} left"
+        rate = f"  {share * self.size / elapsed / 1e9:.2f} GB/s" if self.size else ""
+        text = f"{share:4.0%}{rate}  {left // 60}:{left % 60:02d} left"
         bar = min(40, self.width - len(self.name) - len(text) - 6)
         if bar >= 5:
             text = f"{self.name}  [{'#' * round(share * bar):.<{bar}}] {text}"

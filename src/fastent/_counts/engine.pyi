@@ -6,6 +6,7 @@ Array = np.ndarray[Any, Any]
 
 METHODS: dict[str, int]
 STATISTICS: dict[str, int]
+WEIGHED_ROWS: int
 
 def isas() -> tuple[str, ...]: ...
 def use_isa(name: str) -> None: ...

@@ -28,10 +28,12 @@ STATISTICS = {
 }
 
 cdef enum:
-    WEIGHED_ROWS = 1 << 17  # samples whose weights are added up apart
+    WEIGHED_SAMPLES = 1 << 17  # samples whose weights are added up apart
     UNIT_GROUPS = 16        # columns counted together: their blocks and
     UNIT_BYTES = 1 << 19    # their tables stay in the second cache
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
+
+WEIGHED_ROWS = WEIGHED_SAMPLES
 
 cdef const counts_table *tables[MAX_TABLES]
 cdef int table_count = counts_tables(tables)
@@ -145,7 +147,7 @@ cdef class TargetCounter:
         cdef bint weighted = self.job.weights != NULL
         cdef int workers = region(self.workers)
         try:
-            chunk_rows = WEIGHED_ROWS
+            chunk_rows = WEIGHED_SAMPLES
             if not weighted:
                 chunks = 1 if groups >= 4 * workers else ceil_div(4 * workers, groups)
                 chunk_rows = max(COUNTS_BLOCK, ceil_div(ceil_div(self.n, chunks), COUNTS_BLOCK) * COUNTS_BLOCK)

@@ -66,7 +66,7 @@ TIES = {"counted": NEIGHBORS_COUNTED, "ignored": NEIGHBORS_IGNORED, "ignored, si
 
 cdef enum:
     SLICE_SAMPLES = 1 << 22  # of columns sorted, per worker between looks at Ctrl-C
-    SLICE_POINTS = 1 << 20   # of pairs searched
+    SLICE_POINTS = 1 << 18   # of pairs searched
     PAIRS_BYTES = 1 << 28    # of pairs that exist at a time, as long as there are enough of them for all workers
     LINE = 64                # pieces of memory begin at multiples of a cache line
 

@@ -16,51 +16,6 @@ import numpy as np
 
 from fastent import _openmp
 
-cdef extern from "kernels.h" nogil:
-    enum:
-        SELECT_LANES, SELECT_GROUP, SELECT_BLOCK, SELECT_WORDS, SELECT_SMALL, SELECT_CELLS, SELECT_PRIVATE
-        SELECT_SCRATCH, SELECT_STATISTICS
-        SELECT_MI_XW, SELECT_MI_XW_GIVEN_Y, SELECT_MI_XW_Y, SELECT_MI_XY_GIVEN_W, SELECT_H_XWY
-
-    ctypedef struct select_terms:
-        const int64_t *small
-        int64_t limit
-        const uint64_t *logs
-        int64_t scale
-        double unit
-
-    ctypedef struct select_planes:
-        const char *codes
-        int64_t item, row_stride, column_stride
-        const int64_t *columns
-        const int64_t *levels
-        const int64_t *first
-        uint64_t *planes
-        int64_t words
-
-    ctypedef struct select_sums:
-        int64_t xwy, xw, xy, wy, x, w, y, n, samples, cells
-
-    ctypedef struct select_table:
-        const char *isa
-        void pack(const select_planes *, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
-        void overlap(const uint64_t *, int64_t, int64_t, const uint64_t *, int64_t, int64_t, int64_t,
-                     int64_t *) noexcept nogil
-        void count(const char *, int64_t, const uint16_t *, int64_t, int64_t, int64_t, uint32_t *,
-                   int64_t *) noexcept nogil
-        void first(const int64_t *, int64_t, int64_t, int64_t, const int64_t *, int64_t *, int64_t *) noexcept nogil
-        void fill(const int64_t *, int64_t, int64_t, int64_t, int64_t, const int64_t *, const int64_t *,
-                  int64_t *) noexcept nogil
-        void sum(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, int64_t,
-                 select_sums *) noexcept nogil
-        void tell(const select_terms *, const int64_t *, int64_t, int64_t, int64_t, const select_sums *, int64_t,
-                  int64_t, const int64_t *, int64_t, double *, int64_t) noexcept nogil
-        void sum_strata(const select_terms *, const char *, int64_t, const uint32_t *, const uint16_t *,
-                        const int64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *, select_sums *) noexcept nogil
-        void statistics(const select_terms *, const select_sums *, const int64_t *, int64_t, double *,
-                        int64_t) noexcept nogil
-        int64_t term(const select_terms *, int64_t) noexcept nogil
-
 cdef extern from "tables.h" nogil:
     enum:
         MAX_TABLES
@@ -110,14 +65,8 @@ def isa():
     return active.isa.decode()
 
 
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
 cdef class _View:
     """The buffer of an array, held while a call runs."""
-    cdef Py_buffer view
-
     def __cinit__(self, array):
         PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
 
@@ -127,8 +76,6 @@ cdef class _View:
 
 cdef class _Scratch:
     """Memory of a call, one piece of zeros for each worker."""
-    cdef char *memory
-
     def __cinit__(self, int64_t size):
         self.memory = <char *>PyMem_RawCalloc(<size_t>max(1, size), 1)
         if self.memory == NULL:
@@ -156,18 +103,6 @@ cdef class Meeting:
     targets: planes of w's levels but the first, each with y's levels (or, the first time, of all levels of y alone);
     counts: (levels of w, levels of y); z: uint16 codes w * levels of y + y; order, ends, y: samples by level of w.
     """
-    cdef object keep
-    cdef const uint64_t *targets
-    cdef int64_t target_count
-    cdef const int64_t *counts
-    cdef const uint16_t *z
-    cdef const uint32_t *order
-    cdef const int64_t *ends
-    cdef const uint16_t *y
-    cdef int64_t w_levels, w_used, y_levels
-    cdef select_sums known
-    cdef bint complete, with_y, first
-
     def __init__(self, Candidates candidates, counts, int64_t w_used, bint with_y, bint first, targets=None, z=None,
                  order=None, ends=None, y=None):
         cdef const int64_t[:, ::1] count_view = counts
@@ -193,10 +128,18 @@ cdef class Meeting:
         if ends is not None and ends.size:
             end_view = ends
             self.ends = &end_view[0]
-        memset(&self.known, 0, sizeof(self.known))
-        self.known.samples = counts.sum()
-        self.known.wy, self.known.w = candidates.term_sum(counts), candidates.term_sum(counts.sum(axis=1))
-        self.known.y, self.known.n = candidates.term_sum(counts.sum(axis=0)), candidates.term_sum(counts.sum())
+        self.known = candidates.margins_of(count_view)
+
+
+cdef Wanted wanted_of(const int64_t[::1] which, double[:, ::1] out) noexcept:
+    if which.shape[0]:
+        return Wanted(&which[0], which.shape[0], &out[0, 0], out.shape[1])
+    return Wanted(NULL, 0, NULL, 0)
+
+
+cdef int64_t table_bytes(Meeting meeting, int64_t levels) noexcept nogil:
+    cdef int64_t cells = min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS)
+    return 8 * max(cells, levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
 
 
 cdef class Candidates:
@@ -204,24 +147,8 @@ cdef class Candidates:
 
     codes: (samples, columns) uint8 or uint16, any strides; levels: int64; used: levels without that of missing labels;
     packed: the numbers of the columns to pack, in order; blocks: of eight of those, whose planes fill whole groups
-    (first and last in packed, first and last group).
+    (first and last in packed, first and last group, whether all have two levels and miss no labels).
     """
-    cdef const select_table *kernels
-    cdef select_terms terms
-    cdef select_planes job
-    cdef _View codes_view, columns_view
-    cdef object keep, columnar, planes, parts
-    cdef int64_t n, m, words, all_y_levels
-    cdef int workers
-    cdef readonly object codes, levels, used, packed, first, blocks, counts, x_counts
-    cdef const int64_t *level
-    cdef const int64_t *use
-    cdef const int64_t *offset
-    cdef int64_t *x_sums
-    cdef int64_t *xy_sums
-    cdef int64_t *xy_counts
-    cdef int64_t *only_x_counts
-
     def __init__(self, codes, levels, used, packed, int64_t y_levels, logs, int64_t scale, int workers):
         cdef const uint64_t[::1] log = logs
         cdef const int64_t[::1] level = levels, use = used
@@ -253,15 +180,18 @@ cdef class Candidates:
         levels = np.ascontiguousarray(self.levels[packed])
         starts = np.arange(0, count, SELECT_LANES)
         sizes = np.add.reduceat(levels - 1, starts) if count else np.zeros(0, np.int64)
-        ends = np.cumsum(-(-sizes // SELECT_LANES))
-        begins = np.concatenate([[0], ends[:-1]]) if count else starts
+        self.groups, self.most_levels = -(-sizes // SELECT_LANES), levels.max(initial=0)
+        ends = np.cumsum(self.groups)
+        begins = ends - self.groups
         before = np.cumsum(levels - 1) - (levels - 1)
         block = np.arange(count) // SELECT_LANES
         first = np.ascontiguousarray(begins[block] * SELECT_LANES + before - before[starts][block], np.int64)
-        cdef int64_t groups = int(ends[count and -1]) if count else 0
+        cdef int64_t groups = int(self.groups.sum())
         self.packed, self.first = packed, np.full(self.m, -1, np.int64)
         self.first[packed] = first
-        blocks = np.stack([starts, np.minimum(starts + SELECT_LANES, count), begins, ends], axis=1)
+        two = (levels == 2) & (self.used[packed] == 2)
+        twos = np.logical_and.reduceat(two, starts) if count else two
+        blocks = np.stack([starts, np.minimum(starts + SELECT_LANES, count), begins, ends, twos], axis=1)
         self.blocks = np.ascontiguousarray(blocks, np.int64)
         self.planes = aligned_zeros(groups * self.words * SELECT_LANES).reshape(groups, self.words, SELECT_LANES)
         self.keep += (levels, first)
@@ -287,11 +217,13 @@ cdef class Candidates:
         chunks = ceil_div(self.n, chunk_rows)
         units = groups * chunks
         step = max(threads, SLICE_SAMPLES * threads // (SELECT_GROUP * min(chunk_rows, self.n)))
+        # a cache line of row-major bytes has four groups of columns: they go to one worker, one after the other
+        cdef int together = 4 if groups >= 16 * threads else 1
         try:
             for first in range(0, units, step):
                 last = min(first + step, units)
                 with nogil:
-                    for unit in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
+                    for unit in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=together):
                         self.kernels.pack(&self.job, unit // chunks * SELECT_GROUP,
                                           min(count, (unit // chunks + 1) * SELECT_GROUP), unit % chunks * chunk_rows,
                                           min(self.n, (unit % chunks + 1) * chunk_rows),
@@ -307,40 +239,61 @@ cdef class Candidates:
         p = self.first[column] + np.arange(self.levels[column] - 1)
         return np.ascontiguousarray(self.planes[p // SELECT_LANES, :, p % SELECT_LANES])
 
-    def term_sum(self, counts):
-        """The sum of c ln c over counts, as the integer that the kernels use."""
-        cdef const int64_t[::1] c = np.ascontiguousarray(counts, np.int64).reshape(-1)
-        cdef int64_t i, total = 0
-        for i in range(c.shape[0]):
-            total += self.terms.small[c[i]] if c[i] < self.terms.limit else self.kernels.term(&self.terms, c[i])
-        return total
+    cdef int64_t term(self, int64_t count) noexcept:
+        return self.terms.small[count] if count < self.terms.limit else self.kernels.term(&self.terms, count)
+
+    cdef select_sums margins_of(self, const int64_t[:, ::1] counts) noexcept:
+        """The sums of the table of w and y, and of its margins."""
+        cdef select_sums sums
+        cdef int64_t w, y, both
+        memset(&sums, 0, sizeof(sums))
+        for w in range(counts.shape[0]):
+            both = 0
+            for y in range(counts.shape[1]):
+                both += counts[w, y]
+                sums.wy += self.term(counts[w, y])
+            sums.w += self.term(both)
+            sums.samples += both
+        for y in range(counts.shape[1]):
+            both = 0
+            for w in range(counts.shape[0]):
+                both += counts[w, y]
+            sums.y += self.term(both)
+        sums.n = self.term(sums.samples)
+        return sums
 
     # ---- blocks of planes --------------------------------------------------------------------------------------------
 
-    def meet_planes(self, Meeting meeting, wanted, which, out):
+    def meet_planes(self, Meeting meeting, some, which, out):
         """Statistics `which` of the columns of some blocks, into the rows of out. The first time w is the target
         itself, and its counts with every column are kept."""
-        blocks = self.blocks if wanted is None else np.ascontiguousarray(self.blocks[wanted])
+        blocks = self.blocks if some is None else np.ascontiguousarray(self.blocks[some])
         cdef const int64_t[:, ::1] block = blocks
-        cdef const int64_t[::1] packed = self.packed, first_plane = self.first, numbers = which
-        cdef double[:, ::1] result = out
-        cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, table_bytes
+        cdef const int64_t[::1] packed = self.packed, first_plane = self.first
+        cdef Wanted wanted = wanted_of(which, out)
+        cdef int64_t count = blocks.shape[0], chunk_words, chunks, first, last, step, part, i, unit, cell_bytes
         if not count:
             return
-        cdef int64_t groups = (blocks[:, 3] - blocks[:, 2]).sum()
-        cdef int threads = region(self.workers, groups * self.words * meeting.target_count
+        groups = self.groups if some is None else self.groups[some]
+        cdef int64_t most = groups.max()
+        cdef int threads = region(self.workers, int(groups.sum()) * self.words * meeting.target_count
                                   + count * SELECT_LANES * COLUMN_CYCLES)
         chunks = 1 if count >= 2 * threads else ceil_div(2 * threads, count)
         chunk_words = max(SELECT_WORDS, ceil_div(ceil_div(self.words, chunks), SELECT_WORDS) * SELECT_WORDS)
         chunks = max(1, ceil_div(self.words, chunk_words))
-        part = max(1, int((blocks[:, 3] - blocks[:, 2]).max()) * meeting.target_count * SELECT_LANES)
+        part = max(1, most * meeting.target_count * SELECT_LANES)
         step = max(threads, PART_BYTES * threads // (8 * part * chunks))
         step = min(count, step, max(threads, SLICE_WORDS * threads // max(1, part * min(chunk_words, self.words))))
         if self.parts is None or self.parts.size < step * chunks * part:
             self.parts = np.empty(step * chunks * part, np.int64)
         cdef int64_t[::1] common = self.parts
-        table_bytes = 8 * int(self.levels[self.packed].max()) * meeting.w_levels * meeting.y_levels
-        cdef _Scratch scratch = _Scratch(table_bytes * threads)
+        cell_bytes = 8 * self.most_levels * meeting.w_levels * meeting.y_levels
+        cdef _Scratch scratch = _Scratch(cell_bytes * threads)
+        cdef select_twos twos = select_twos(self.x_sums, self.x_sums, self.offset, self.only_x_counts)
+        if meeting.with_y:
+            twos.xy_sums, twos.counts = self.xy_sums, self.xy_counts
+        cdef bint among_twos = not meeting.first and meeting.complete and meeting.w_levels == 2
+        cdef const select_twos *known = &twos if among_twos and self.n < self.terms.limit else NULL
         try:
             for first in range(0, count, step):
                 last = min(first + step, count)
@@ -351,16 +304,14 @@ cdef class Candidates:
                                      unit % chunks * chunk_words, chunk_words, &common[(unit - first * chunks) * part],
                                      part)
                         if chunks == 1:
-                            self.finish(meeting, &common[(unit - first) * part], 1, part, &packed[0] + block[unit, 0],
-                                        block[unit, 1] - block[unit, 0], &first_plane[0],
-                                        block[unit, 2] * SELECT_LANES, numbers, result,
-                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
+                            self.finish(meeting, &common[(unit - first) * part], 1, part, &packed[0], &block[unit, 0],
+                                        &first_plane[0], known, &wanted,
+                                        <int64_t *>(scratch.memory + cell_bytes * threadid()))
                     if chunks > 1:
                         for i in prange(first, last, num_threads=threads, schedule="static"):
-                            self.finish(meeting, &common[(i - first) * chunks * part], chunks, part,
-                                        &packed[0] + block[i, 0], block[i, 1] - block[i, 0], &first_plane[0],
-                                        block[i, 2] * SELECT_LANES, numbers, result,
-                                        <int64_t *>(scratch.memory + table_bytes * threadid()))
+                            self.finish(meeting, &common[(i - first) * chunks * part], chunks, part, &packed[0],
+                                        &block[i, 0], &first_plane[0], known, &wanted,
+                                        <int64_t *>(scratch.memory + cell_bytes * threadid()))
                 PyErr_CheckSignals()
         finally:
             if threads > 1:
@@ -373,79 +324,93 @@ cdef class Candidates:
             self.kernels.overlap(self.job.planes + begin * self.words * SELECT_LANES, end - begin, self.words,
                                  meeting.targets, meeting.target_count, word, min(word + words, self.words), common)
 
-    cdef void finish(self, Meeting meeting, int64_t *common, int64_t chunks, int64_t part, const int64_t *columns,
-                     int64_t count, const int64_t *first, int64_t shift, const int64_t[::1] which,
-                     double[:, ::1] out, int64_t *table) noexcept nogil:
+    cdef void finish(self, Meeting meeting, int64_t *common, int64_t chunks, int64_t part, const int64_t *packed,
+                     const int64_t *block, const int64_t *first, const select_twos *twos, const Wanted *wanted,
+                     int64_t *table) noexcept nogil:
         cdef int64_t i, c, column, offset, levels
+        cdef const int64_t *counts = self.xy_counts if meeting.with_y else self.only_x_counts
         for i in range(part, chunks * part):
             common[i % part] += common[i]
-        for c in range(count):
-            column = columns[c]
+        if block[4] and twos != NULL:
+            self.kernels.tell_twos(&self.terms, common, meeting.y_levels, twos, packed + block[0],
+                                   block[1] - block[0], meeting.counts, &meeting.known, wanted.which, wanted.count,
+                                   wanted.result, wanted.stride)
+            return
+        for c in range(block[0], block[1]):
+            column = packed[c]
             levels, offset = self.level[column], self.offset[column]
             if meeting.first:
-                self.kernels.first(common, first[column] - shift, levels, meeting.w_levels, meeting.counts, table,
-                                   self.only_x_counts + offset)
+                self.kernels.first(common, first[column] - block[2] * SELECT_LANES, levels, meeting.w_levels,
+                                   meeting.counts, table, self.only_x_counts + offset)
                 for i in range(levels * meeting.w_levels):
                     self.xy_counts[offset * self.all_y_levels + i] = table[i]
             else:
-                self.kernels.fill(common, first[column] - shift, levels, meeting.w_levels, meeting.y_levels,
-                                  self.xy_counts + offset * self.all_y_levels if meeting.with_y
-                                  else self.only_x_counts + offset, meeting.counts, table)
-            self.conclude(meeting, column, table, which, out)
+                self.kernels.fill(common, first[column] - block[2] * SELECT_LANES, levels, meeting.w_levels,
+                                  meeting.y_levels, counts + offset * meeting.y_levels, meeting.counts, table)
+            self.conclude(meeting, column, table, wanted)
 
-    cdef void conclude(self, Meeting meeting, int64_t column, const int64_t *table, const int64_t[::1] which,
-                       double[:, ::1] out) noexcept nogil:
+    cdef void conclude(self, Meeting meeting, int64_t column, const int64_t *table,
+                       const Wanted *wanted) noexcept nogil:
         cdef select_sums sums
         if meeting.first or not meeting.complete or self.use[column] != self.level[column]:
             self.kernels.sum(&self.terms, table, meeting.w_levels, meeting.y_levels, self.use[column], meeting.w_used,
                              &sums)
-            self.report(meeting, column, &sums, which, out)
-        elif which.shape[0]:
+            self.report(meeting, column, &sums, wanted)
+        else:
             self.kernels.tell(&self.terms, table, self.level[column], meeting.w_levels, meeting.y_levels,
                               &meeting.known, self.x_sums[column],
-                              self.xy_sums[column] if meeting.with_y else self.x_sums[column], &which[0],
-                              which.shape[0], &out[0, column], out.shape[1])
+                              self.xy_sums[column] if meeting.with_y else self.x_sums[column], wanted.which,
+                              wanted.count, wanted.result + column, wanted.stride)
 
-    cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums, const int64_t[::1] which,
-                     double[:, ::1] out) noexcept nogil:
+    cdef void report(self, Meeting meeting, int64_t column, const select_sums *sums,
+                     const Wanted *wanted) noexcept nogil:
         if meeting.first:  # where w is the target
             self.x_sums[column], self.xy_sums[column] = sums.x, sums.xw
-        if which.shape[0]:
-            self.kernels.statistics(&self.terms, sums, &which[0], which.shape[0], &out[0, column], out.shape[1])
+        self.kernels.statistics(&self.terms, sums, wanted.which, wanted.count, wanted.result + column, wanted.stride)
 
     # ---- columns one by one ------------------------------------------------------------------------------------------
 
-    def meet_columns(self, Meeting meeting, wanted, which, out):
-        """Statistics `which` of some columns, sample by sample: in a table, or if that is large by strata of w."""
-        cdef const int64_t[::1] column = np.ascontiguousarray(wanted, np.int64), numbers = which
-        cdef double[:, ::1] result = out
-        cdef int64_t count = column.shape[0], first, last, step, i, levels
+    def meet_columns(self, Meeting meeting, some, which, out):
+        """Statistics `which` of some columns, one by one: in a table, or if that is large by strata of w."""
+        cdef const int64_t[::1] column = np.ascontiguousarray(some, np.int64)
+        cdef Wanted wanted = wanted_of(which, out)
+        cdef int64_t count = column.shape[0], first, last, step, i
         if not count:
             return
-        if self.columns_view is None:
-            item = self.codes.itemsize
-            self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
-            self.columns_view = _View(self.columnar)
-        levels = int(self.levels[wanted].max())
-        cdef int64_t size = 8 * max(min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS),
-                                    levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
-        size += 16 * SELECT_PRIVATE
-        cdef int threads = region(self.workers, 2 * self.n * count)
+        self.read_columns()
+        cdef int64_t levels = self.levels[some].max(), samples = self.samples_of(meeting, levels)
+        cdef int64_t size = self.scratch_for(meeting, levels)
+        cdef int threads = region(self.workers, 2 * samples * count)
         cdef _Scratch scratch = _Scratch(size * threads)
-        step = max(threads, SLICE_SAMPLES * threads // max(1, self.n))
+        step = max(threads, SLICE_SAMPLES * threads // samples)
         try:
             for first in range(0, count, step):
                 last = min(first + step, count)
                 with nogil:
                     for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
-                        self.meet_column(meeting, column[i], numbers, result, scratch.memory + size * threadid())
+                        self.meet_column(meeting, column[i], &wanted, scratch.memory + size * threadid())
                 PyErr_CheckSignals()
         finally:
             if threads > 1:
                 _openmp.leave()
 
-    cdef void meet_column(self, Meeting meeting, int64_t column, const int64_t[::1] which, double[:, ::1] out,
-                          char *scratch) noexcept nogil:
+    cdef int read_columns(self) except -1:
+        """Makes columns contiguous, once."""
+        if self.columns_view is None:
+            item = self.codes.itemsize
+            self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
+            self.columns_view = _View(self.columnar)
+        return 0
+
+    cdef int64_t samples_of(self, Meeting meeting, int64_t levels) noexcept:
+        """What is counted of a column, on average."""
+        return max(1, self.n)
+
+    cdef int64_t scratch_for(self, Meeting meeting, int64_t levels) noexcept:
+        """Bytes of zeros for a column of so many levels: private tables, and a table or what strata take."""
+        return 16 * SELECT_PRIVATE + table_bytes(meeting, levels)
+
+    cdef void meet_column(self, Meeting meeting, int64_t column, const Wanted *wanted, char *scratch) noexcept nogil:
         cdef const char *x = <const char *>self.columns_view.view.buf + column * self.columns_view.view.strides[1]
         cdef int64_t item = self.columns_view.view.itemsize, z_levels = meeting.w_levels * meeting.y_levels
         cdef int64_t cells = self.level[column] * z_levels
@@ -453,9 +418,9 @@ cdef class Candidates:
         cdef select_sums sums
         if meeting.z != NULL and cells <= SELECT_CELLS:
             self.kernels.count(x, item, meeting.z, self.n, cells, z_levels, <uint32_t *>scratch, table)
-            self.conclude(meeting, column, table, which, out)
+            self.conclude(meeting, column, table, wanted)
             memset(table, 0, 8 * cells)
         else:
             self.kernels.sum_strata(&self.terms, x, item, meeting.order, meeting.y, meeting.ends, meeting.w_used,
                                     self.level[column], self.use[column], meeting.y_levels, table, &sums)
-            self.report(meeting, column, &sums, which, out)
+            self.report(meeting, column, &sums, wanted)

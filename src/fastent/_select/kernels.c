@@ -2,6 +2,8 @@
 #include "kernels.h"
 
 #include "../_simd/columns.h"
+#include "terms.h"
+#include "twos.h"
 
 /* ---- columns to planes ---- */
 
@@ -146,31 +148,17 @@ static void count(const char *x, int64_t item, const uint16_t *z, int64_t n, int
     }
 }
 
-/* ---- n ln n in integers ---- */
-
-/* c ln c from ln c in units of 2^-58; c < 2^32. */
-INLINE int64_t scaled_product(int64_t c, uint64_t log, int64_t scale) {
-    uint64_t high = (uint64_t)c * (log >> 32), low = (uint64_t)c * (log & UINT32_MAX);
-    if (scale >= SELECT_LOG_BITS - 32)
-        return (int64_t)((high << (scale - (SELECT_LOG_BITS - 32))) + (low >> (SELECT_LOG_BITS - scale)));
-    return (int64_t)((high + (low >> 32)) >> (SELECT_LOG_BITS - 32 - scale));
-}
-
-/* ln c = ln q + e ln 2 + ln(1 + d), where q are the leading 16 bits of c and d < 2^-15 is what the others add. */
-static uint64_t log_of(const select_terms *terms, int64_t c) {
-    int64_t e = 0;
-    while (c >> e >= SELECT_SMALL)
-        e++;
-    int64_t q = c >> e, rest = c - (q << e);
-    double d = (double)rest / (double)(c - rest);
-    double more = d * (1 - d * (0.5 - d * (1.0 / 3 - d * (0.25 - d * 0.2))));
-    return terms->logs[q] + (uint64_t)e * terms->logs[2] + (uint64_t)(more * 0x1p58 + 0.5);
-}
-
-static int64_t term(const select_terms *terms, int64_t c) { return scaled_product(c, log_of(terms, c), terms->scale); }
-
-INLINE int64_t term_of(const select_terms *terms, int64_t c) {
-    return c < terms->limit ? terms->small[c] : term(terms, c);
+static void count_entries(const uint32_t *rows, const uint16_t *codes, int64_t entries, int64_t x_levels, int64_t rest,
+                          const uint16_t *z, int64_t z_levels, const int64_t *z_counts, int64_t *table) {
+    int64_t *others = table + rest * z_levels;
+    for (int64_t i = 0; i < entries; i++)
+        table[codes[i] * z_levels + z[rows[i]]]++;
+    for (int64_t cell = 0; cell < z_levels; cell++) {
+        others[cell] = z_counts[cell];
+        for (int64_t x = 0; x < x_levels; x++)
+            if (x != rest)
+                others[cell] -= table[x * z_levels + cell];
+    }
 }
 
 /* ---- tables from planes ---- */
@@ -346,21 +334,9 @@ static void sum_strata(const select_terms *terms, const char *x, int64_t item, c
         strata_of(terms, x, 2, order, y, ends, strata, x_levels, x_used, y_levels, scratch, sums);
 }
 
-INLINE int64_t information(const select_sums *s, int64_t which) {
-    switch (which) {
-        case SELECT_MI_XW: return (s->xw - s->x) - (s->w - s->n);
-        case SELECT_MI_XW_GIVEN_Y: return (s->xwy - s->xy) - (s->wy - s->y);
-        case SELECT_MI_XW_Y: return (s->xwy - s->xw) - (s->y - s->n);
-        case SELECT_MI_XY_GIVEN_W: return (s->xwy - s->xw) - (s->wy - s->w);
-        default: return s->n - s->xwy;
-    }
-}
-
 INLINE void report(const select_terms *terms, const select_sums *s, const int64_t *which, int64_t count, double *result,
                    int64_t stride) {
-    /* Each of c ln c is cut off by at most one unit and by what its logarithm lacks: what is not more than that is 0. */
-    int64_t logs = (s->samples >> (SELECT_LOG_BITS - terms->scale)) + 1;
-    int64_t rounding = 2 * s->cells + 8 + (s->samples < SELECT_SMALL ? 2 : 80) * logs;
+    int64_t rounding = rounding_of(terms, s->samples, s->cells);
     double unit = s->samples > 0 ? terms->unit / (double)s->samples : 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t found = information(s, which[i]);
@@ -397,11 +373,13 @@ const select_table TABLE_NAME(VARIANT) = {
     .pack = pack,
     .overlap = overlap,
     .count = count,
+    .count_entries = count_entries,
     .first = first,
     .fill = fill,
     .sum = sum,
     .sum_strata = sum_strata,
     .statistics = statistics,
     .tell = tell,
+    .tell_twos = tell_twos,
     .term = term,
 };

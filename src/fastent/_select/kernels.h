@@ -53,6 +53,12 @@ typedef struct {
     int64_t samples, cells; /* counted; positive cells bound the rounding */
 } select_sums;
 
+/* What is known of columns of two levels, by their numbers: the sums, and where their counts start. */
+typedef struct {
+    const int64_t *x_sums, *xy_sums, *first_counts;
+    const int64_t *counts; /* (x, y), or those of x alone where there is no y */
+} select_twos;
+
 typedef struct {
     const char *isa;
     /* The planes of the packed columns [begin, end), samples [row_begin, row_end); row_begin is a multiple of 64. */
@@ -63,6 +69,10 @@ typedef struct {
     /* Adds the cells (x, z) of all samples to the table, z < z_levels. `private` holds 4 * SELECT_PRIVATE numbers. */
     void (*count)(const char *x, int64_t item, const uint16_t *z, int64_t n, int64_t cells, int64_t z_levels,
                   uint32_t *private_tables, int64_t *table);
+    /* The cells (x, z) of a column given by its entries, the samples that do not have the level `rest`; z_counts: of all
+     * samples. The table holds zeros before. */
+    void (*count_entries)(const uint32_t *rows, const uint16_t *codes, int64_t entries, int64_t x_levels, int64_t rest,
+                          const uint16_t *z, int64_t z_levels, const int64_t *z_counts, int64_t *table);
     /* The table (x, y) from the overlap of x's planes, `plane` the first of them, with those of all levels of y; and the
      * counts of x. */
     void (*first)(const int64_t *common, int64_t plane, int64_t x_levels, int64_t y_levels, const int64_t *y_counts,
@@ -78,6 +88,11 @@ typedef struct {
     void (*tell)(const select_terms *, const int64_t *table, int64_t x_levels, int64_t w_levels, int64_t y_levels,
                  const select_sums *known, int64_t x_sum, int64_t xy_sum, const int64_t *which, int64_t count, double *result,
                  int64_t stride);
+    /* The same for up to SELECT_LANES columns and w of two levels each, whose planes are one group: straight from its overlap
+     * with the planes of w's second level and each level of y, without a table. n < limit. */
+    void (*tell_twos)(const select_terms *, const int64_t *common, int64_t y_levels, const select_twos *,
+                      const int64_t *columns, int64_t count, const int64_t *w_counts, const select_sums *known,
+                      const int64_t *which, int64_t statistics, double *result, int64_t stride);
     /* The same from samples ordered by w: stratum s ends before ends[s]. scratch: x_levels (2 y_levels + 2) + 2 y_levels
      * numbers of zero, which are left so. */
     void (*sum_strata)(const select_terms *, const char *x, int64_t item, const uint32_t *order, const uint16_t *y,

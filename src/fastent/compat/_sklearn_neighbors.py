@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fastent import discrete
 from fastent._codes import as_codes
+from fastent._docs import documented
 from fastent._neighbor_samples import digammas
 from fastent._neighbors import engine
 from fastent._threads import available_processors, workers_for
@@ -40,6 +41,26 @@ _TILE = 1 << 23  # numbers that are made contiguous at a time
 _BLOCK = 1 << 15  # numbers that NumPy takes through its steps at a time: temporaries stay in the cache
 
 
+described = documented({
+    "COLUMNS": """X : array_like or sparse matrix
+        Columns, (samples, features).""",
+    "DISCRETE": """discrete_features : 'auto', bool or array_like
+        Which columns hold labels: all, none, a mask or indices. 'auto': all of a sparse X, none of a dense one.""",
+    "COPY": """copy : bool
+        Has no effect: X is never overwritten.""",
+    "JOBS": """n_jobs : int, optional
+        Threads; None leaves it to `fastent.set_workers`. The result does not depend on it.
+
+    Returns
+    -------
+    ndarray
+        One value per column, in nats, at least 0.""",
+    "TYPES": """TypeError
+        Parameters of a wrong type.""",
+})  # fmt: skip
+
+
+@described
 def mutual_info_classif(
     X: Any,
     y: Any,
@@ -54,33 +75,23 @@ def mutual_info_classif(
 
     Parameters
     ----------
-    X : array_like or sparse matrix
-        Columns, (samples, features).
+    <COLUMNS>
     y : array_like
         Labels, (samples,).
-    discrete_features : 'auto', bool or array_like
-        Which columns hold labels: all, none, a mask or indices. 'auto': all of a sparse X, none of a dense one.
+    <DISCRETE>
     n_neighbors : int
         Neighbours for continuous columns.
-    copy : bool
-        Has no effect: X is never overwritten.
+    <COPY>
     random_state : int, RandomState or None
         Source of the noise that is added to continuous columns.
-    n_jobs : int, optional
-        Threads; None leaves it to `fastent.set_workers`. The result does not depend on it.
-
-    Returns
-    -------
-    ndarray
-        One value per column, in nats, at least 0.
+    <JOBS>
 
     Raises
     ------
     ValueError
         X or y of wrong shapes, not finite, or continuous columns in a sparse X; labels that are continuous, or all
         different; parameters out of range.
-    TypeError
-        Parameters of a wrong type.
+    <TYPES>
 
     Examples
     --------
@@ -95,6 +106,7 @@ def mutual_info_classif(
     return _estimate(name, X, y, discrete_features, True, int(n_neighbors), random_state, n_jobs)
 
 
+@described
 def mutual_info_regression(
     X: Any,
     y: Any,
@@ -109,32 +121,22 @@ def mutual_info_regression(
 
     Parameters
     ----------
-    X : array_like or sparse matrix
-        Columns, (samples, features).
+    <COLUMNS>
     y : array_like
         Numbers, (samples,).
-    discrete_features : 'auto', bool or array_like
-        Which columns hold labels: all, none, a mask or indices. 'auto': all of a sparse X, none of a dense one.
+    <DISCRETE>
     n_neighbors : int
         Neighbours, fewer than samples.
-    copy : bool
-        Has no effect: X is never overwritten.
+    <COPY>
     random_state : int, RandomState or None
         Source of the noise that is added to continuous columns and to y.
-    n_jobs : int, optional
-        Threads; None leaves it to `fastent.set_workers`. The result does not depend on it.
-
-    Returns
-    -------
-    ndarray
-        One value per column, in nats, at least 0.
+    <JOBS>
 
     Raises
     ------
     ValueError
         X or y of wrong shapes, not finite, or continuous columns in a sparse X; parameters out of range.
-    TypeError
-        Parameters of a wrong type.
+    <TYPES>
 
     Examples
     --------

@@ -43,11 +43,17 @@ class Criterion:
         """What folding begins with."""
         return {"sum": 0.0, "min": math.inf, "max": -math.inf, "last": 0.0}[self.fold]
 
-    def folded(self, before: Array, term: Array, out: Array | None = None) -> Array:
+    @property
+    def sums_redundancy(self) -> bool:
+        """Whether the folded terms are the sum of I(x; w)."""
+        return self.fold == "sum" and self.needs == ("mi_xw",)
+
+    def fold_in(self, before: Array, term: Array | float) -> None:
+        """Fold terms into what came before, in place."""
         if self.fold == "last":
-            return np.positive(term, out=out)
-        found: Array = {"sum": np.add, "min": np.minimum, "max": np.maximum}[self.fold](before, term, out=out)
-        return found
+            before[:] = term
+        else:
+            {"sum": np.add, "min": np.minimum, "max": np.maximum}[self.fold](before, term, out=before)
 
     def scores(self, relevance: Array, folded: Array, count: int) -> Array:
         """Without any selected column, the relevance."""
@@ -59,7 +65,9 @@ class Criterion:
         limit = self.limit(limits)
         if self.fold == "sum":
             return folded + missing * limit if limit else folded
-        return np.where(missing > 0, self.folded(folded, np.full(len(folded), limit)), folded)
+        found = folded.copy()
+        self.fold_in(found, limit)
+        return np.where(missing > 0, found, folded)
 
 
 def _share(part: Array, whole: Array) -> Array:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastent.feature_selection._counting import AnyCounter, Variable
+from fastent.feature_selection._counting import AnyCounter
 from fastent.feature_selection._criteria import Criterion, Limits
+from fastent.feature_selection._inputs import Variable
 
 Array = np.ndarray[Any, Any]
 
@@ -26,6 +27,7 @@ SLACK = 1e-9
 class Step(NamedTuple):
     column: int
     score: float
+    redundancy: float | None  # the mean of I(x; w) over the columns selected before; None where terms do not tell
     counted: int  # candidates that met a selected column to find this one
 
 
@@ -33,6 +35,7 @@ class State(NamedTuple):
     """Everything that a later selection continues from."""
 
     folded: Array  # of each column
+    shared: Array  # the sum of I(x; w)
     depth: Array  # how many selected columns it has met
     selected: tuple[int, ...]
 
@@ -58,36 +61,51 @@ class Greedy:
         self.allowed = allowed.copy()
         columns = len(allowed)
         self.folded = np.full(columns, criterion.neutral)
+        self.shared = self.folded if criterion.sums_redundancy else np.zeros(columns)
+        self.pairwise = criterion.term is not None and not criterion.joint
+        self.needs = tuple(dict.fromkeys((*criterion.needs, "mi_xw"))) if self.pairwise else criterion.needs
         self.depth = np.zeros(columns, np.int64)
+        self.even: int | None = 0  # how many selected columns all have met; None: `depth` tells
+        self.masked = np.empty(columns)  # scores of the allowed columns
         self.selected: list[int] = []
-        self.out = np.zeros((len(criterion.needs), columns))
+        self.out = np.zeros((len(self.needs), columns))
         self.prepared: dict[int, Any] = {}
         if state is not None:
-            self.folded, self.depth = state.folded.copy(), state.depth.copy()
-            self.selected = list(state.selected)
+            self.folded[:], self.shared[:], self.depth[:] = state.folded, state.shared, state.depth
+            self.selected, self.even = list(state.selected), None
             self.allowed[self.selected] = False
 
+    def _spread(self) -> None:
+        """From now on columns may have met different numbers of selected ones."""
+        if self.even is not None:
+            self.depth[:], self.even = self.even, None
+
     def state(self) -> State:
-        return State(self.folded, self.depth, tuple(self.selected))
+        self._spread()
+        return State(self.folded, self.shared, self.depth, tuple(self.selected))
 
     def steps(self, forced: Sequence[int]) -> Iterator[Step]:
         """Columns in the order of selection: the forced ones, then the best, until there is none left."""
         waiting = [column for column in forced if column not in self.selected]
         self.allowed[waiting] = False
-        while True:
-            must = bool(waiting)
-            if must:
-                candidates = np.array([waiting.pop(0)])
-            elif self.allowed.any():
-                candidates = np.flatnonzero(self.allowed)
-            else:
+        while waiting or self.allowed.any():
+            must = waiting.pop(0) if waiting else None
+            column, score, counted = self._lazily(must) if self.lazy else self._eagerly(must)
+            if score == -np.inf and must is None:
                 return
-            column, score, counted = self._lazily(candidates) if self.lazy else self._eagerly(candidates)
-            if score == -np.inf and not must:
-                return
-            yield Step(column, score, counted)
+            redundancy = float(self.shared[column]) / max(1, len(self.selected)) if self.pairwise else None
+            yield Step(column, score, redundancy, counted)
             self.selected.append(column)
             self.allowed[column] = False
+
+    def redundancy(self) -> Array:
+        """The mean of I(x; w) of every selected column over those before it, where terms do not tell."""
+        sums, out = np.zeros(len(self.allowed)), np.zeros((1, len(self.allowed)))
+        for i, w in enumerate(self.selected[:-1]):
+            later = np.array(self.selected[i + 1 :])
+            self.counter.meet(self.counter.prepare(self.variables([w]), False), ("mi_xw",), out, later)
+            sums[later] += out[0, later]
+        return sums[self.selected] / np.maximum(np.arange(len(self.selected)), 1)
 
     def _meet(self, depth: int, columns: Array | None) -> int:
         """Fold in the term of the selected column number `depth`, for all columns or for some and their neighbours;
@@ -97,37 +115,46 @@ class Greedy:
             given = self.selected[: depth + 1] if criterion.joint else self.selected[depth : depth + 1]
             prepared = self.counter.prepare(self.variables(given), criterion.with_y)
             self.prepared = {**self.prepared, depth: prepared} if self.lazy else {depth: prepared}
-        counted = self.counter.meet(self.prepared[depth], criterion.needs, self.out, columns)
+        counted = self.counter.meet(self.prepared[depth], self.needs, self.out, columns)
         assert criterion.term is not None
-        if columns is None and self.depth.min() == self.depth.max():
-            term = criterion.term(dict(zip(criterion.needs, self.out, strict=True)))
-            criterion.folded(self.folded, term, self.folded)
-            self.depth += 1
-            return len(self.folded)
-        counted &= self.depth == depth
-        found = np.flatnonzero(counted)
-        term = criterion.term(dict(zip(criterion.needs, self.out[:, found], strict=True)))
-        self.folded[found] = criterion.folded(self.folded[found], term)
+        if counted is None and self.even is not None:
+            statistics = dict(zip(self.needs, self.out, strict=True))
+            criterion.fold_in(self.folded, criterion.term(statistics))
+            if self.pairwise and self.shared is not self.folded:
+                self.shared += statistics["mi_xw"]
+            self.even += 1
+            return len(self.depth)
+        current = self.depth == depth
+        if counted is not None:
+            current &= counted
+        found = np.flatnonzero(current)
+        statistics = dict(zip(self.needs, self.out[:, found], strict=True))
+        folded = self.folded[found]
+        criterion.fold_in(folded, criterion.term(statistics))
+        self.folded[found] = folded
+        if self.pairwise and self.shared is not self.folded:
+            self.shared[found] += statistics["mi_xw"]
         self.depth[found] += 1
         return len(found)
 
     def _scores(self, columns: Array) -> Array:
         return self.criterion.scores(self.relevance[columns], self.folded[columns], len(self.selected))
 
-    def _eagerly(self, candidates: Array) -> tuple[int, float, int]:
+    def _eagerly(self, must: int | None) -> tuple[int, float, int]:
         counted = 0
-        if self.criterion.term is not None:
-            first = int(self.depth.min())
-            for depth in range(len(self.selected) - 1 if self.criterion.joint else first, len(self.selected)):
-                if self.criterion.joint:
-                    self.depth[:] = depth
+        if self.criterion.term is not None and self.selected:
+            if self.criterion.joint:  # only the newest term counts
+                self.even = len(self.selected) - 1
+            for depth in range(int(self.depth.min()) if self.even is None else self.even, len(self.selected)):
                 counted += self._meet(depth, None)
+            self.even = len(self.selected)
         scores = self.criterion.scores(self.relevance, self.folded, len(self.selected))
-        if candidates.size == 1:
-            return int(candidates[0]), float(scores[candidates[0]]), counted
-        scores = np.where(self.allowed, scores, -np.inf)
-        best = int(np.argmax(scores))
-        return best, float(scores[best]), counted
+        if must is not None:
+            return must, float(scores[must]), counted
+        self.masked.fill(-np.inf)
+        np.copyto(self.masked, scores, where=self.allowed)
+        best = int(np.argmax(self.masked))
+        return best, float(self.masked[best]), counted
 
     def _bounds(self, candidates: Array) -> tuple[Array, Array]:
         """The most that candidates can reach, and which of them have met every selected column."""
@@ -142,8 +169,10 @@ class Greedy:
         bound[raised] += SLACK * np.abs(bound[raised]) + SLACK**2
         return bound, fresh
 
-    def _lazily(self, candidates: Array) -> tuple[int, float, int]:
+    def _lazily(self, must: int | None) -> tuple[int, float, int]:
+        candidates = np.flatnonzero(self.allowed) if must is None else np.array([must])
         counted, most = 0, ROUND
+        self._spread()
         while True:
             bound, fresh = self._bounds(candidates)
             best = bound[fresh].max() if fresh.any() else -np.inf

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
 from fastent import _samples
 from fastent._codes import as_codes
+from fastent.feature_selection._sparse import (
+    BLOCK_NUMBERS,
+    SparseCodes,
+    codes_of_integers,
+    columns_of_sparse,
+    gathered,
+    is_sparse,
+)
 
 Array = np.ndarray[Any, Any]
 
@@ -17,10 +25,40 @@ Array = np.ndarray[Any, Any]
 class Table(NamedTuple):
     """Columns of codes. The last level of a column with used < levels stands for missing labels."""
 
-    codes: Array  # (samples, columns), uint8 or uint16
+    codes: Array | SparseCodes  # (samples, columns), uint8 or uint16
     levels: Array
     used: Array
     names: list[Any] | None
+
+    def column(self, c: int) -> Array:
+        """The codes of a column, contiguous."""
+        return self.codes.column(c) if isinstance(self.codes, SparseCodes) else np.ascontiguousarray(self.codes[:, c])
+
+    def block(self, columns: Array) -> Array:
+        """The codes of some columns."""
+        if isinstance(self.codes, SparseCodes):
+            return self.codes.block(columns)
+        return self.codes if len(columns) == self.codes.shape[1] else self.codes[:, columns]
+
+    def blocks(self) -> Iterator[Array]:
+        """The numbers of all columns, and where these are sparse of so many as may be dense at a time."""
+        samples, count = self.codes.shape
+        step = max(1, BLOCK_NUMBERS // max(1, samples)) if isinstance(self.codes, SparseCodes) else max(1, count)
+        return (np.arange(begin, min(begin + step, count)) for begin in range(0, count, step))
+
+    def samples(self, kept: Array) -> Table:
+        """Of some samples, where kept is True."""
+        codes = self.codes.samples(kept) if isinstance(self.codes, SparseCodes) else self.codes[kept]
+        return self._replace(codes=codes)
+
+
+class Variable(NamedTuple):
+    """One variable that the candidates meet: contiguous codes, or the number of a column that has them."""
+
+    codes: Array | None
+    column: int
+    levels: int
+    used: int  # levels without that of missing labels
 
 
 class Target(NamedTuple):
@@ -57,6 +95,8 @@ def floats_of(column: Any) -> Array | None:
 
 def read_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, workers: int | None) -> Table:
     """Labels as codes; with `bins`, floating-point columns as the bins they fall into."""
+    if is_sparse(X):
+        return _sparse_table(function, X, y, bins, missing, workers)
     frame = columns_of(X)
     if frame is None:
         if isinstance(X, list | tuple):
@@ -79,13 +119,48 @@ def read_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, 
         if part is None:
             parts.append(_labels(function, column, missing, workers, name))
         else:
-            one = bins if not isinstance(bins, list) else bins[i : i + 1]
-            parts.append(_binned(function, part[:, None], y, one, missing, workers, name))
-    dtype = np.result_type(*(part.codes for part in parts))
-    codes = np.empty((len(parts[0].codes), len(parts)), dtype, order="F")
+            parts.append(_binned(function, part[:, None], y, bins_of(bins, i, i + 1), missing, workers, name))
+    dtype = np.result_type(*(np.asarray(part.codes) for part in parts))
+    codes = np.empty((parts[0].codes.shape[0], len(parts)), dtype, order="F")
     for i, table in enumerate(parts):
-        codes[:, i] = table.codes[:, 0]
+        codes[:, i] = table.column(0)
     return Table(codes, np.concatenate([p.levels for p in parts]), np.concatenate([p.used for p in parts]), names)
+
+
+def bins_of(bins: Any, first: int, last: int) -> Any:
+    """What cuts the columns [first, last), where edges may be given for each column."""
+    several = isinstance(bins, list | tuple) and all(np.ndim(one) == 1 for one in bins)
+    return bins[first:last] if several else bins
+
+
+def _sparse_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, workers: int | None) -> Table:
+    """Integers as labels; floating-point columns cut into bins, some of them at a time."""
+    if len(X.shape) != 2:
+        raise ValueError(f"{function}: X must have shape (samples, columns), got {X.shape}")
+    samples, count = X.shape
+    if X.dtype.kind not in "biuf":
+        raise TypeError(f"{function}: a sparse X must hold numbers, got dtype {X.dtype}")
+    columns = columns_of_sparse(X)
+    if X.dtype.kind != "f":
+        codes, levels = codes_of_integers(columns)
+        _check_levels(function, levels, None)
+        return Table(codes, levels, levels, None)
+    if bins is None:
+        _refuse_floats(function, f"a sparse array of {X.dtype}")
+    tables: list[Table] = []
+
+    def blocks() -> Iterator[Array]:
+        step = max(1, BLOCK_NUMBERS // max(1, samples))
+        for begin in range(0, count, step):
+            end = min(begin + step, count)
+            dense, names = columns[:, begin:end].toarray(order="F"), list(range(begin, end))
+            found = _binned(function, dense, y, bins_of(bins, begin, end), missing, workers, names)
+            tables.append(found._replace(codes=np.zeros((0, 0), np.uint8)))
+            yield np.asarray(found.codes)
+
+    codes = gathered(blocks(), samples)
+    levels, used = (np.concatenate([np.zeros(0, np.int64), *(t[i] for t in tables)]) for i in (1, 2))
+    return Table(codes, levels, used, None)
 
 
 def _matrix_of_list(X: Any) -> Any:
@@ -103,16 +178,29 @@ def _binned(
     from fastent.feature_selection.binning import discretized
 
     if bins is None:
-        which = f"column {names[0]!r}" if names else f"an array of {X.dtype}"
-        raise TypeError(
-            f"{function}: X holds floating-point numbers ({which}); pass bins='quantile:16' or the like to "
-            "cut them into bins, or integer codes"
-        )
+        _refuse_floats(function, f"column {names[0]!r}" if names else f"an array of {X.dtype}")
     found = discretized(function, X, bins, y, missing, workers, names)
     bins_of = np.array([max(1, len(edges) - 1) for edges in found.edges], np.int64)
     has = np.array([code is not None for code in found.missing], bool)
     levels = bins_of + has
     return Table(found.codes, levels, bins_of if missing == "omit" else levels, names)
+
+
+def _refuse_floats(function: str, which: str) -> NoReturn:
+    raise TypeError(
+        f"{function}: X holds floating-point numbers ({which}); pass bins='quantile:16' or the like to "
+        "cut them into bins, or integer codes"
+    )
+
+
+def _check_levels(function: str, levels: Array, names: list[Any] | None) -> None:
+    if levels.max(initial=1) > 1 << 16:
+        column = int(levels.argmax())
+        which = repr(names[column]) if names else column
+        raise ValueError(
+            f"{function}: column {which} of X has {levels[column]} levels, more than 65536; "
+            "cut it into bins, or leave it out"
+        )
 
 
 def _labels(function: str, X: Any, missing: str, workers: int | None, names: list[Any] | None) -> Table:
@@ -131,13 +219,7 @@ def _labels(function: str, X: Any, missing: str, workers: int | None, names: lis
         if levels.max() > 256 and codes.dtype == np.uint8:
             codes = codes.astype(np.uint16)
         codes = np.where(kept, codes, used.astype(codes.dtype))
-    if codes.dtype.itemsize > 2 or levels.max(initial=1) > 1 << 16:
-        column = int(levels.argmax())
-        which = repr(names[column]) if names else column
-        raise ValueError(
-            f"{function}: column {which} of X has {levels[column]} levels, more than 65536; "
-            "cut it into bins, or leave it out"
-        )
+    _check_levels(function, levels, names)
     return Table(codes, levels, used, names)
 
 
@@ -162,6 +244,36 @@ def read_target(function: str, y: Any, samples: int, missing: str, workers: int 
             "cut a continuous target into bins with discretize first"
         )
     return Target(np.ascontiguousarray(dense, np.uint16), len(present), kept)
+
+
+def read_all(
+    function: str, X: Any, y: Any, bins: Any, missing: str, sample_weight: Any, workers: int | None
+) -> tuple[Table, Target, Array | None]:
+    """Codes, target and weights of the samples that have a label."""
+    if missing not in ("raise", "level", "omit"):
+        raise ValueError(f"{function}: missing must be 'raise', 'level' or 'omit', got {missing!r}")
+    shape = (X.num_rows,) if hasattr(X, "num_rows") else X.shape if hasattr(X, "shape") else np.shape(X)
+    samples = shape[0] if shape else 0
+    target = read_target(function, y, samples, missing, workers)
+    weights = _samples.check_weights(function, sample_weight, samples)
+    cut_by = None
+    if isinstance(bins, str) and bins == "mdlp":
+        cut_by = target.codes if target.kept is None else _spread(target)
+    table = read_table(function, X, cut_by, bins, missing, workers)
+    if not table.codes.shape[1]:
+        raise ValueError(f"{function}: X has no columns")
+    if target.kept is not None:
+        table = table.samples(target.kept)
+        weights = None if weights is None else weights[target.kept]
+    return table, target, weights
+
+
+def _spread(target: Target) -> Array:
+    """Codes of all samples, with one more level where the label is missing."""
+    assert target.kept is not None
+    codes = np.full(len(target.kept), target.levels, np.uint16)
+    codes[target.kept] = target.codes
+    return codes
 
 
 def read_names(function: str, names: Any, table: Table) -> list[Any]:

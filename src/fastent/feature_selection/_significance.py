@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from fastent.feature_selection._counting import _within
 from fastent.feature_selection._inputs import Table, Target
+from fastent.feature_selection._weighting import information_within
 
 Array = np.ndarray[Any, Any]
 
@@ -36,11 +36,11 @@ class Significance:
 
     def _test(self, column: int, given: list[int]) -> float:
         table, y = self.table, self.target.codes.astype(np.int64)
-        x = table.codes[:, column].astype(np.int64)
+        x = table.column(column).astype(np.int64)
         kept = x < table.used[column]
         stratum = np.zeros(len(x), np.int64)
         for c in given:
-            code = table.codes[:, c].astype(np.int64)
+            code = table.column(c).astype(np.int64)
             kept &= code < table.used[c]
             stratum = np.unique(stratum * int(table.levels[c]) + code, return_inverse=True)[1]
         x, y, stratum = x[kept], y[kept], stratum[kept]
@@ -55,7 +55,7 @@ class Significance:
             count = min(step, len(strata) - begin)
             cells = ((stratum[part] - begin) * levels + x[part]) * classes + y[part]
             tables = np.bincount(cells, minlength=count * levels * classes).reshape(count, levels, classes)
-            statistic += 2 * float(part.sum()) * _within(tables.astype(np.float64))
+            statistic += 2 * float(part.sum()) * float(information_within(tables, 1))
             rows, columns = (tables.sum(axis=2) > 0).sum(axis=1), (tables.sum(axis=1) > 0).sum(axis=1)
             freedom += float(((rows - 1) * (columns - 1)).sum())
         return float(self.tail(freedom, statistic)) if freedom > 0 else 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -228,13 +229,18 @@ def _found(
         block = np.empty(part.shape, X.dtype.newbyteorder("="))
         for start in range(0, len(X), GATHER_ROWS):  # few enough for the cache: their lines are read once
             block[:, start : start + GATHER_ROWS] = part[:, start : start + GATHER_ROWS]
-        return [_edges_of(function, block[i], rule, number, y, labels[begin + i]) for i in range(len(block))]
+        columns_left = (i for i in range(len(block)) if not stopped.is_set())
+        return [_edges_of(function, block[i], rule, number, y, labels[begin + i]) for i in columns_left]
 
+    stopped = threading.Event()
     begins = range(0, columns, group)
     if threads == 1:
         return [edges for begin in begins for edges in of_group(begin)]
     with ThreadPoolExecutor(threads) as pool:  # sorting leaves the interpreter free
-        return [edges for part in pool.map(of_group, begins) for edges in part]
+        try:
+            return [edges for part in pool.map(of_group, begins) for edges in part]
+        finally:
+            stopped.set()  # Ctrl-C does not wait for the columns that threads have before them
 
 
 def _edges_of(function: str, values: Array, rule: str, number: int, y: Array | None, label: Any) -> Array:

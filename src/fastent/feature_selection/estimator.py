@@ -77,8 +77,10 @@ class InformationSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         self.workers = workers
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> InformationSelector:
-        """Select features of X, (samples, features), for the class labels y, with the weights of samples."""
-        X, y = validate_data(self, X, y, dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=2)
+        """Select features of X, (samples, features), dense or sparse, for class labels y with weights of samples."""
+        X, y = validate_data(
+            self, X, y, accept_sparse="csc", dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=2
+        )
         check_classification_targets(y)
         if X.dtype.kind not in "biuf":
             X = _of_objects(X)
@@ -108,6 +110,7 @@ class InformationSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
         tags = super().__sklearn_tags__()
         tags.target_tags.required = True
         tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
         return tags
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples, distributions
-from fastent.feature_selection._inputs import columns_of, floats_of, read_table, read_target
+from fastent.feature_selection._inputs import columns_of, floats_of, read_all
 from fastent.feature_selection.binning import Discretized, discretize
 
 Array = np.ndarray[Any, Any]
@@ -74,34 +74,19 @@ def information_value(
     """
     name = "information_value"
     added = _check_smoothing(name, smoothing)
-    table, target, weights = read(name, X, y, bins, missing, sample_weight, workers)
+    table, target, weights = read_all(name, X, y, bins, missing, sample_weight, workers)
     if target.levels != 2:
         raise ValueError(f"{name}: y must have two different labels, got {target.levels}")
-    columns = _samples.Columns(table.codes, table.levels, None, False, None)
     goal = _samples.Columns(target.codes[:, None], np.array([2], np.int64), None, True, None)
     found = np.zeros(len(table.levels))
-    for batch, counts in _samples.tables(name, columns, goal, weights, workers):
-        for column, cells in zip(range(batch.start, batch.stop), counts, strict=True):
-            used = cells.reshape(-1, 2)[: table.used[column]]
-            used = used[used.sum(axis=1) > 0] + added
-            found[column] = distributions.jeffreys_divergence(used[:, 0], used[:, 1])
+    for some in table.blocks():
+        columns = _samples.Columns(table.block(some), table.levels[some], None, False, None)
+        for batch, counts in _samples.tables(name, columns, goal, weights, workers):
+            for column, cells in zip(some[batch], counts, strict=True):
+                used = cells.reshape(-1, 2)[: table.used[column]]
+                used = used[used.sum(axis=1) > 0] + added
+                found[column] = distributions.jeffreys_divergence(used[:, 0], used[:, 1])
     return found
-
-
-def read(
-    name: str, X: Any, y: Any, bins: Any, missing: str, sample_weight: Any, workers: int | None
-) -> tuple[Any, Any, Array | None]:
-    """Codes, target and weights of the samples that have a label."""
-    if missing not in ("level", "omit", "raise"):
-        raise ValueError(f"{name}: missing must be 'level', 'omit' or 'raise', got {missing!r}")
-    samples = X.num_rows if hasattr(X, "num_rows") else np.shape(X)[0] if np.ndim(X) else 0
-    target = read_target(name, y, samples, missing, workers)
-    weights = _samples.check_weights(name, sample_weight, samples)
-    table = read_table(name, X, target.codes if target.kept is None else None, bins, missing, workers)
-    if target.kept is not None:
-        table = table._replace(codes=table.codes[target.kept])
-        weights = None if weights is None else weights[target.kept]
-    return table, target, weights
 
 
 def population_stability_index(

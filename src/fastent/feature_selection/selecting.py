@@ -7,13 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from fastent import _samples
 from fastent._threads import check_workers
-from fastent.feature_selection._counting import AnyCounter, Counter, Variable, WeightedCounter
+from fastent.feature_selection._counting import AnyCounter, Counter
 from fastent.feature_selection._criteria import NAMES, Criterion, criteria
 from fastent.feature_selection._greedy import Greedy
-from fastent.feature_selection._inputs import Table, Target, read_columns, read_k, read_names, read_table, read_target
+from fastent.feature_selection._inputs import (
+    Table,
+    Target,
+    Variable,
+    read_all,
+    read_columns,
+    read_k,
+    read_names,
+)
 from fastent.feature_selection._significance import Significance
+from fastent.feature_selection._weighting import WeightedCounter
 from fastent.feature_selection.result import Selection
 
 Array = np.ndarray[Any, Any]
@@ -66,9 +74,9 @@ def select(
 
     Parameters
     ----------
-    X : array_like
+    X : array_like or sparse matrix
         Labels of shape (samples, columns): integers, strings, categories, in arrays or frames. Floating-point columns
-        are cut into `bins`.
+        are cut into `bins`. Of sparse matrices and arrays of SciPy only the entries are counted; what is absent is 0.
     y : array_like
         Labels of the target, (samples,).
     k : int, optional
@@ -162,7 +170,9 @@ def selected(
     rule = _criterion(criterion, beta, gamma, lazy)
     if workers is not None:
         check_workers(name, workers)
-    table, target, weights = _read(name, X, y, bins, missing, sample_weight, workers)
+    table, target, weights = read_all(name, X, y, bins, missing, sample_weight, workers)
+    if weights is not None and not weights.any():
+        raise ValueError(f"{name}: sample_weight must not be zero for every sample")
     labels = read_names(name, names, table)
     forced = read_columns(name, "must_include", must_include, labels)
     banned = read_columns(name, "exclude", exclude, labels)
@@ -178,9 +188,9 @@ def selected(
 
     counter: AnyCounter
     if weights is None:
-        counter = Counter(table.codes, table.levels, table.used, target.codes, target.levels, workers)
+        counter = Counter(table, target.codes, target.levels, workers)
     else:
-        counter = WeightedCounter(table.codes, table.levels, table.used, target.codes, target.levels, weights, workers)
+        counter = WeightedCounter(table, target.codes, target.levels, weights, workers)
     allowed = np.ones(len(labels), bool)
     allowed[banned] = False
     greedy = Greedy(
@@ -190,7 +200,7 @@ def selected(
     if continue_from is not None and not np.array_equal(greedy.mutual_information, continue_from.relevances):
         raise ValueError(f"{name}: continue_from was made from another X, y, or other weights or bins")
     test = None if max_p_value is None else Significance(name, max_p_value, table, target, weights, rule.joint)
-    return _run(greedy, count, forced, min_gain, test, continue_from, table, weights, labels, key, workers, watch)
+    return _run(greedy, count, forced, min_gain, test, continue_from, labels, key, watch)
 
 
 def _run(
@@ -200,15 +210,13 @@ def _run(
     min_gain: float | None,
     test: Significance | None,
     earlier: Selection | None,
-    table: Table,
-    weights: Array | None,
     labels: list[Any],
     key: tuple[Any, ...],
-    workers: int | None,
     watch: Callable[[], None],
 ) -> Selection:
     scores = [] if earlier is None else earlier.scores.tolist()
     counted = [] if earlier is None else earlier.counted.tolist()
+    redundancy = [] if earlier is None else earlier.redundancy.tolist()
     p_values = [] if test is None else [test.p_value(c, greedy.selected[:i]) for i, c in enumerate(greedy.selected)]
     stopped = "k"
     if len(greedy.selected) < count:
@@ -226,6 +234,7 @@ def _run(
                 p_values.append(p)
             scores.append(step.score)
             counted.append(step.counted)
+            redundancy.append(step.redundancy)
             watch()
             if len(scores) == count:
                 greedy.selected.append(step.column)
@@ -237,7 +246,7 @@ def _run(
         names=[labels[i] for i in indices],
         scores=np.array(scores, np.float64),
         relevance=greedy.mutual_information[indices],
-        redundancy=redundancy_of(table, indices, weights, workers),
+        redundancy=np.array(redundancy, np.float64) if greedy.pairwise else greedy.redundancy(),
         p_values=None if test is None else np.array(p_values, np.float64),
         counted=np.array(counted, np.int64),
         relevances=greedy.mutual_information,
@@ -260,36 +269,6 @@ def _criterion(criterion: str, beta: float, gamma: float, lazy: bool) -> Criteri
         bounded = ", ".join(name for name, one in known.items() if one.limit is not None)
         raise ValueError(f"select: lazy=True needs a criterion whose score has a bound ({bounded}), got {criterion!r}")
     return rule
-
-
-def _read(
-    name: str, X: Any, y: Any, bins: Any, missing: str, sample_weight: Any, workers: int | None
-) -> tuple[Table, Target, Array | None]:
-    if missing not in ("raise", "level", "omit"):
-        raise ValueError(f"{name}: missing must be 'raise', 'level' or 'omit', got {missing!r}")
-    samples = X.num_rows if hasattr(X, "num_rows") else np.shape(X)[0] if np.ndim(X) else 0
-    target = read_target(name, y, samples, missing, workers)
-    weights = _samples.check_weights(name, sample_weight, samples)
-    if weights is not None and not weights.any():
-        raise ValueError(f"{name}: sample_weight must not be zero for every sample")
-    cut_by = None
-    if isinstance(bins, str) and bins == "mdlp":
-        cut_by = target.codes if target.kept is None else _spread(target)
-    table = read_table(name, X, cut_by, bins, missing, workers)
-    if not table.codes.shape[1]:
-        raise ValueError(f"{name}: X has no columns")
-    if target.kept is not None:
-        table = table._replace(codes=table.codes[target.kept])
-        weights = None if weights is None else weights[target.kept]
-    return table, target, weights
-
-
-def _spread(target: Target) -> Array:
-    """Codes of all samples, with one more level where the label is missing."""
-    assert target.kept is not None
-    codes = np.full(len(target.kept), target.levels, np.uint16)
-    codes[target.kept] = target.codes
-    return codes
 
 
 def _check_earlier(
@@ -326,8 +305,8 @@ class Selected:
     def __init__(self, table: Table) -> None:
         self.table = table
         self.joined: list[int] = []
-        self.codes = np.zeros(len(table.codes), np.int64)
-        self.missing = np.zeros(len(table.codes), bool)
+        self.codes = np.zeros(table.codes.shape[0], np.int64)
+        self.missing = np.zeros(table.codes.shape[0], bool)
 
     def variable(self, columns: Sequence[int]) -> Variable:
         table = self.table
@@ -337,7 +316,7 @@ class Selected:
         if self.joined != list(columns[: len(self.joined)]):
             self.__init__(table)  # type: ignore[misc]
         for c in columns[len(self.joined) :]:
-            code = table.codes[:, c].astype(np.int64)
+            code = table.column(c).astype(np.int64)
             self.missing |= code >= table.used[c]
             self.codes = np.unique(self.codes * int(table.levels[c]) + code, return_inverse=True)[1]
             self.joined.append(c)
@@ -351,19 +330,3 @@ class Selected:
 def _sizes(codes: Array, missing: int) -> tuple[int, int]:
     present = np.unique(codes)
     return len(present), len(present) - int(present[-1] == missing)
-
-
-def redundancy_of(table: Table, indices: Array, weights: Array | None, workers: int | None) -> Array:
-    """The mean of I(x; w) over the columns w before x."""
-    if not len(indices):
-        return np.zeros(0)
-    codes = table.codes[:, indices]
-    levels, used = table.levels[indices], table.used[indices]
-    kept = None
-    if (used < levels).any():
-        kept = codes < used
-        codes = np.where(kept, codes, 0).astype(codes.dtype)
-    columns = _samples.Columns(codes, used, kept, False, None)
-    found = _samples.pair_statistics("select", columns, None, ("mi",), weights, workers)[0]
-    sums: Array = np.nan_to_num(np.tril(found, -1)).sum(axis=1)
-    return sums / np.maximum(np.arange(len(indices)), 1)
