@@ -26,8 +26,7 @@ INLINE void split_bits(const uint8_t *x, int width, uint64_t *bits, int64_t pitc
         bits[b * pitch] = bit_of_bytes(x, b);
 }
 
-/* The bits of n codes, from the lowest, a plane each; zeros behind the last code. Returns the largest code. */
-static uint8_t split_codes(const uint8_t *x, int64_t n, int width, uint64_t *bits) {
+INLINE uint8_t split_some(const uint8_t *x, int64_t n, int width, uint64_t *bits) {
     const int64_t words = plane_words(n);
     uint8_t last[64] = {0}, tops[sizeof(vbytes)];
     vbytes top = load_bytes(last);
@@ -48,6 +47,17 @@ static uint8_t split_codes(const uint8_t *x, int64_t n, int width, uint64_t *bit
     memcpy(tops, &top, sizeof(top));
     const uint8_t before = largest_byte(tops, sizeof(tops)), after = largest_byte(last, sizeof(last));
     return before > after ? before : after;
+}
+
+/* The bits of n codes, from the lowest, a plane each; zeros behind the last code. Returns the largest code. */
+static uint8_t split_codes(const uint8_t *x, int64_t n, int width, uint64_t *bits) {
+    switch (width) { /* loops over few bits are gone where the compiler knows how many */
+        case 1: return split_some(x, n, 1, bits);
+        case 2: return split_some(x, n, 2, bits);
+        case 3: return split_some(x, n, 3, bits);
+        case 4: return split_some(x, n, 4, bits);
+        default: return split_some(x, n, width, bits);
+    }
 }
 
 /* Where each of the four values of two bits is; where there is one bit, of the first two. */

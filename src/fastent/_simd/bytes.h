@@ -101,8 +101,8 @@ INLINE uint64_t bit_of_bytes(const uint8_t *bytes, int bit) {
 #if defined(VEC_AVX2) || defined(VEC_AVX512)
 #define TRANSPOSE_ROWS 32 /* sixteen of them in each half of a register */
 typedef __m256i vrow;
-INLINE vrow load_row(const uint8_t *from, int64_t pitch) {
-    __m128i low = _mm_loadu_si128((const __m128i *)from), high = _mm_loadu_si128((const __m128i *)(from + 16 * pitch));
+INLINE vrow load_row(const uint8_t *from, const uint8_t *other) {
+    __m128i low = _mm_loadu_si128((const __m128i *)from), high = _mm_loadu_si128((const __m128i *)other);
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
 }
 INLINE vrow interleave_low(vrow a, vrow b) { return _mm256_unpacklo_epi8(a, b); }
@@ -111,7 +111,7 @@ INLINE void store_row(uint8_t *to, vrow x) { _mm256_storeu_si256((__m256i *)to, 
 #elif defined(BYTES_SSE2)
 #define TRANSPOSE_ROWS 16
 typedef __m128i vrow;
-INLINE vrow load_row(const uint8_t *from, int64_t pitch) { (void)pitch; return _mm_loadu_si128((const __m128i *)from); }
+INLINE vrow load_row(const uint8_t *from, const uint8_t *other) { (void)other; return _mm_loadu_si128((const __m128i *)from); }
 INLINE vrow interleave_low(vrow a, vrow b) { return _mm_unpacklo_epi8(a, b); }
 INLINE vrow interleave_high(vrow a, vrow b) { return _mm_unpackhi_epi8(a, b); }
 INLINE void store_row(uint8_t *to, vrow x) { _mm_storeu_si128((__m128i *)to, x); }
@@ -121,8 +121,8 @@ INLINE void store_row(uint8_t *to, vrow x) { _mm_storeu_si128((__m128i *)to, x);
 INLINE void transpose_bytes(const uint8_t *from, int64_t pitch, uint8_t *to, int64_t stride) {
 #if defined(VEC_AVX2) || defined(VEC_AVX512) || defined(BYTES_SSE2)
     vrow a[16], b[16];
-    for (int i = 0; i < 16; i++)
-        a[i] = load_row(from + i * pitch, pitch);
+    for (int i = 0; i < 16; i++, from += pitch)
+        a[i] = load_row(from, from + 16 * pitch);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 8; i++) {
             b[2 * i] = interleave_low(a[i], a[i + 8]);
