@@ -81,12 +81,20 @@ static int shrink(const counts_integers *x, const char *values, int64_t n, uint8
     }
 }
 
+#define SHRUNK_AT_A_TIME 256 /* lines of memory ahead are asked for in between */
+
 /* n integers as bytes, where they are or in `room`; NULL if one does not fit. */
-INLINE const uint8_t *codes_of(const counts_integers *x, int64_t begin, int64_t n, uint8_t *room) {
+static const uint8_t *codes_of(const counts_integers *x, int64_t begin, int64_t n, uint8_t *room) {
     const char *values = x->values + begin * x->item;
     if (x->item == 1 && x->base == 0)
         return (const uint8_t *)values;
-    return shrink(x, values, n, room) ? room : NULL;
+    for (int64_t i = 0; i < n; i += SHRUNK_AT_A_TIME) {
+        for (int64_t byte = 0; byte < SHRUNK_AT_A_TIME * x->item; byte += 64)
+            PREFETCH(values + i * x->item + READ_AHEAD + byte);
+        if (!shrink(x, values + i * x->item, n - i < SHRUNK_AT_A_TIME ? n - i : SHRUNK_AT_A_TIME, room + i))
+            return NULL;
+    }
+    return room;
 }
 
 static int count_integers(const counts_integers *x, const counts_integers *y, int method, int64_t begin, int64_t end,
