@@ -19,7 +19,7 @@ from fastent._counts.labels import table_of_integers
 from fastent.discrete import add_tables, contingency, counts, mutual_information, mutual_information_matrix
 
 METHODS = tuple(engine.METHODS)
-ROWS = (0, 1, 63, 64, 65, 2047, 2048, 2049, 5000)  # around a word of 64 samples and a block of 2048
+ROWS = (0, 1, 63, 64, 65, 511, 512, 513, 8191, 8192, 8193)  # around words of 64 samples, vectors of 512, blocks of 8192
 COLUMNS = (1, 15, 16, 17, 33)  # around a group of 16
 LEVELS = (1, 2, 3, 16, 17, 255, 256, 300)
 WORKERS = (1, 2)
@@ -479,6 +479,18 @@ def test_all_pairs(dtype: str) -> None:
     check(alone, contingency(x, x))
     check(alone, alone.transpose(1, 0, 3, 2).copy())
     check(contingency(x[:, 0]), np.diag(counts(x[:, 0])))
+
+
+@pytest.mark.parametrize("rows", [65, 70_001])
+def test_all_pairs_by_planes(rows: int, threads: None) -> None:
+    """Any number of planes against any other, and more words than are taken at a time: what their tables say."""
+    for columns in (1, 2, 3, 5, 30) if rows == 65 else (3,):
+        levels = tuple(itertools.islice(itertools.cycle((4, 2, 16, 3, 2)), columns))
+        x = codes(rows, levels).astype(np.uint8)
+        want = mutual_information(contingency=contingency(x, method="cells"))
+        for laid, workers in ((x, 1), (np.asfortranarray(x), 3)):
+            np.testing.assert_array_equal(mutual_information_matrix(laid, workers=workers), want)
+            np.testing.assert_array_equal(mutual_information_matrix(laid, laid[:, :3], workers=workers), want[:, :3])
 
 
 # ---- missing labels ------------------------------------------------------------------------------------------------

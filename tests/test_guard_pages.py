@@ -6,6 +6,7 @@ The calls run in processes of their own: this file as a script. It notes each ca
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import mmap
 import os
@@ -186,6 +187,26 @@ def long_rows(call: Calls) -> None:
             call(case, inputs(case, DTYPES[0], shape), workers=2, **axis_option(case, axis))
 
 
+def every_column(call: Calls) -> None:
+    """Columns of codes, which are read in place: around words of 64 samples, vectors of 512, and blocks of 8192."""
+    from fastent.discrete import contingency, mutual_information, mutual_information_matrix
+
+    for rows, levels, edge in itertools.product((1, 63, 64, 65, 511, 512, 513, 8193), (2, 10, 17), EDGES):
+        x, y = numbers(DTYPES[2], (rows, 3), 1) % levels, numbers(DTYPES[2], (rows,), 2) % 10
+        want = contingency(x, y, method="cells")
+        y_placed = call.q.place(y, edge)
+        for order, x_placed in (("C", call.p.place(x, edge)), ("F", call.out.place(x.T, edge).T)):
+            label = f"{rows} samples of {levels} levels, {order}, at the {edge}"
+            os.pwrite(call.note, label.encode().ljust(300), 0)
+            call.count += 1
+            for method in ("cells", "words", "planes"):
+                if not np.array_equal(contingency(x_placed, y_placed, method=method), want):
+                    call.failures.append(f"{label}: other counts by {method}")
+            mutual_information(x_placed, y_placed)
+            mutual_information(y_placed, np.ascontiguousarray(y[::-1]))
+            mutual_information_matrix(x_placed)
+
+
 def axis_option(case: Case, axis: Any) -> dict[str, Any]:
     return {} if case in ELEMENTWISE else {"axis": axis}
 
@@ -193,13 +214,17 @@ def axis_option(case: Case, axis: Any) -> dict[str, Any]:
 SOME = CASES if slow_run() else [c for c in CASES if c.params.get("order", 0) in (0, 0.5, 7.25, math.inf)]
 IDS = ("entropy", "renyi_entropy-0.5", "kl_divergence", "js_divergence", "information_content", "binary_cross_entropy")
 FEW = [c for c in CASES if c.id in IDS]
-SWEEPS: tuple[Callable[[Calls], None], ...] = (every_length, every_dtype, masks, steps, bad_rows, broadcasts, long_rows)
+SWEEPS: tuple[Callable[[Calls], None], ...] = (
+    every_length, every_dtype, masks, steps, bad_rows, broadcasts, long_rows, every_column
+)  # fmt: skip
 
 
 def main(isa: str, note: str) -> None:
+    from fastent._counts import engine as counting
     from fastent._rows import engine
 
     engine.use_isa(isa)
+    counting.use_isa(isa)
     call = Calls(note, pages=300)
     for sweep in SWEEPS:
         sweep(call)

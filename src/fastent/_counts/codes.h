@@ -59,32 +59,20 @@ static void narrow(const char *values, int64_t item, int64_t n, int64_t base, ui
 
 /* ---- two columns of integers in one pass ---- */
 
-#define INTEGERS_BLOCK 8192
-
-/* n integers less `base`, as bytes, and what sets a bit where one does not fit. */
+/* n integers less `base`, which wraps where they are smaller, as bytes; returns whether they fit. */
 #define SHRINK(type)                                                          \
     {                                                                         \
-        uint64_t beyond = 0;                                                  \
-        type value;                                                           \
+        type beyond = 0, code;                                                \
         for (int64_t i = 0; i < n; i++) {                                     \
-            memcpy(&value, values + i * (int64_t)sizeof(type), sizeof(type)); \
-            uint64_t code = (uint64_t)value - base;                           \
+            memcpy(&code, values + i * (int64_t)sizeof(type), sizeof(type));  \
+            code = (type)(code - (type)x->base);                              \
             beyond |= code;                                                   \
             codes[i] = (uint8_t)code;                                         \
         }                                                                     \
-        return beyond;                                                        \
+        return beyond == (uint8_t)beyond;                                     \
     }
 
-static uint64_t shrink(const counts_integers *x, int64_t begin, int64_t n, uint8_t *codes) {
-    const char *values = x->values + begin * x->item;
-    const uint64_t base = (uint64_t)x->base;
-    if (x->is_signed)
-        switch (x->item) {
-            case 8: SHRINK(int64_t)
-            case 4: SHRINK(int32_t)
-            case 2: SHRINK(int16_t)
-            default: SHRINK(int8_t)
-        }
+static int shrink(const counts_integers *x, const char *values, int64_t n, uint8_t *codes) {
     switch (x->item) {
         case 8: SHRINK(uint64_t)
         case 4: SHRINK(uint32_t)
@@ -93,40 +81,46 @@ static uint64_t shrink(const counts_integers *x, int64_t begin, int64_t n, uint8
     }
 }
 
-INLINE int shrunk(const counts_integers *x, int64_t begin, int64_t n, uint8_t *codes) {
-    return shrink(x, begin, n, codes) < 256 && largest_byte(codes, n) < x->levels;
-}
+#define SHRUNK_AT_A_TIME 256 /* lines of memory ahead are asked for in between */
 
-static int64_t pack_levels(const uint8_t *codes, int64_t n, int64_t levels, uint64_t *planes) {
-    const int64_t words = (n + 63) / 64;
-    for (int64_t level = 1; level < levels; level++)
-        pack_level(codes, n, level, planes + (level - 1) * words);
-    return words;
+/* n integers as bytes, where they are or in `room`; NULL if one does not fit. */
+static const uint8_t *codes_of(const counts_integers *x, int64_t begin, int64_t n, uint8_t *room) {
+    const char *values = x->values + begin * x->item;
+    if (x->item == 1 && x->base == 0)
+        return (const uint8_t *)values;
+    for (int64_t i = 0; i < n; i += SHRUNK_AT_A_TIME) {
+        for (int64_t byte = 0; byte < SHRUNK_AT_A_TIME * x->item; byte += 64)
+            PREFETCH(values + i * x->item + READ_AHEAD + byte);
+        if (!shrink(x, values + i * x->item, n - i < SHRUNK_AT_A_TIME ? n - i : SHRUNK_AT_A_TIME, room + i))
+            return NULL;
+    }
+    return room;
 }
 
 static int count_integers(const counts_integers *x, const counts_integers *y, int method, int64_t begin, int64_t end,
                           void *scratch, int64_t *table) {
-    uint8_t *a = scratch, *b = a + INTEGERS_BLOCK, *combined = b + INTEGERS_BLOCK;
-    uint64_t *planes = (uint64_t *)combined; /* of x, then of y */
-    uint32_t(*tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(combined + INTEGERS_BLOCK);
-    const int64_t kx = x->levels, ky = y->levels;
-    for (int64_t row = begin; row < end; row += INTEGERS_BLOCK) {
-        const int64_t n = end - row < INTEGERS_BLOCK ? end - row : INTEGERS_BLOCK;
-        if (!shrunk(x, row, n, a) || !shrunk(y, row, n, b))
+    const int64_t pitch = COUNTS_BLOCK / 64, ky = y->levels;
+    uint8_t *x_room = scratch, *y_room = x_room + COUNTS_BLOCK, *combined = y_room + COUNTS_BLOCK;
+    uint32_t(*tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(combined + COUNTS_BLOCK);
+    uint64_t *all = (uint64_t *)combined, *y_planes = all + pitch, *rest = all + COUNTS_INTEGERS_LEVELS * pitch;
+    if (method == COUNTS_PLANES)
+        memset(all, 255, COUNTS_BLOCK / 8);
+    for (int64_t row = begin; row < end; row += COUNTS_BLOCK) {
+        const int64_t n = end - row < COUNTS_BLOCK ? end - row : COUNTS_BLOCK, words = plane_words(n);
+        const uint8_t *a = codes_of(x, row, n, x_room), *b = a == NULL ? NULL : codes_of(y, row, n, y_room);
+        if (b == NULL)
             return 0;
         if (method == COUNTS_WORDS) {
-            count_words(a, b, kx, ky, n, combined, tables, table);
+            if (largest_byte(a, n) >= x->levels || largest_byte(b, n) >= ky)
+                return 0;
+            count_words(a, b, x->levels, ky, n, combined, tables, table);
             continue;
         }
-        const int64_t words = pack_levels(a, n, kx, planes);
-        uint64_t *y_planes = planes + (kx - 1) * words;
-        pack_levels(b, n, ky, y_planes);
-        for (int64_t i = 1; i < kx; i++)
-            table[i * ky] += count_common(planes + (i - 1) * words, planes + (i - 1) * words, words);
-        for (int64_t j = 1; j < ky; j++)
-            table[j] += count_common(y_planes + (j - 1) * words, y_planes + (j - 1) * words, words);
-        if (kx > 1 && ky > 1)
-            overlap(planes, kx - 1, y_planes, ky - 1, words, 0, words, table + ky + 1, ky);
+        const int fits = split_codes(b, n, width_of(ky), rest) < ky;
+        meet_levels(rest, width_of(ky), words, 0, ky, y_planes, pitch);
+        overlap(y_planes, ky - 1, pitch, all, 1, pitch, words, table + 1, 1);
+        if (count_planes(a, n, x->levels, all, ky, pitch, rest, table) >= x->levels || !fits)
+            return 0;
     }
     return 1;
 }

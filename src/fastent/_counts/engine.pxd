@@ -5,7 +5,7 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 cdef extern from "kernels.h" nogil:
     enum:
         COUNTS_CELLS, COUNTS_WORDS, COUNTS_PLANES
-        COUNTS_BLOCK, COUNTS_GROUP, COUNTS_SCRATCH, COUNTS_STATISTICS
+        COUNTS_PLANE, COUNTS_BLOCK, COUNTS_GROUP, COUNTS_SCRATCH, COUNTS_STATISTICS
         COUNTS_INTEGERS_LEVELS, COUNTS_INTEGERS_SCRATCH
         COUNTS_H_X, COUNTS_H_Y, COUNTS_H_XY, COUNTS_MI, COUNTS_H_X_GIVEN_Y, COUNTS_H_Y_GIVEN_X
 
@@ -16,7 +16,7 @@ cdef extern from "kernels.h" nogil:
         const char *y
         int64_t y_item, y_levels
         const uint64_t *y_planes
-        int64_t words
+        int64_t pitch
         const double *weights
         int64_t table_stride
         const int32_t *methods
@@ -25,18 +25,19 @@ cdef extern from "kernels.h" nogil:
     ctypedef struct counts_integers:
         const char *values
         int64_t item
-        int is_signed
-        int64_t base, levels
+        uint64_t base
+        int64_t levels
 
     ctypedef struct counts_table:
         const char *isa
         void count(const counts_job *, int64_t, int64_t, int64_t, int64_t, void *, void *) noexcept nogil
         void complete(int64_t *, int64_t, int64_t, const int64_t *) noexcept nogil
-        int64_t pack(const char *, int64_t, int64_t, int64_t, uint64_t *, int64_t, void *) noexcept nogil
-        void overlap(const uint64_t *, int64_t, const uint64_t *, int64_t, int64_t, int64_t, int64_t, int64_t *,
+        double plane_cost() noexcept nogil
+        int64_t pack(const char *, int64_t, int64_t, int64_t, uint64_t *, int64_t, int64_t *, void *) noexcept nogil
+        void overlap(const uint64_t *, int64_t, int64_t, const uint64_t *, int64_t, int64_t, int64_t, int64_t *,
                      int64_t) noexcept nogil
         void statistics(const double *, const double *, const double *, int64_t, const double *, int64_t,
-                        const double *, int64_t, double *) noexcept nogil
+                        const double *, int64_t, int, double *) noexcept nogil
         double entropy(const double *, int64_t) noexcept nogil
         void largest(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, uint16_t *) noexcept nogil
         void narrow(const char *, int64_t, int64_t, int64_t, uint8_t *, int64_t *, int64_t *) noexcept nogil
@@ -55,10 +56,13 @@ cdef class _View:
 
 
 cdef class _Scratch:
+    cdef void *whole
     cdef char *memory
 
 
 cdef int region(int workers) except -1
+cdef object empty_planes(int64_t planes, int64_t samples)
+cpdef double planes_cycles(int64_t x_levels, int64_t y_levels) noexcept
 cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nogil
 cdef void table_statistics(const counts_table *kernels, const double *table, int64_t x_levels, int64_t y_levels,
-                           double *scratch, double *result) noexcept nogil
+                           double *scratch, bint mi_only, double *result) noexcept nogil

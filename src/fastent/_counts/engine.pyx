@@ -32,6 +32,7 @@ cdef enum:
     UNIT_GROUPS = 16        # columns counted together: their blocks and
     UNIT_BYTES = 1 << 19    # their tables stay in the second cache
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
+    CACHE_LINE = 64
 
 WEIGHED_ROWS = WEIGHED_SAMPLES
 
@@ -65,14 +66,15 @@ cdef class _View:
 
 
 cdef class _Scratch:
-    """Memory of a call, one piece for each worker."""
+    """Memory of a call, one piece for each worker, from where a line of cache begins."""
     def __cinit__(self, int64_t size):
-        self.memory = <char *>PyMem_RawMalloc(<size_t>max(1, size))
-        if self.memory == NULL:
+        self.whole = PyMem_RawMalloc(<size_t>(size + CACHE_LINE))
+        if self.whole == NULL:
             raise MemoryError
+        self.memory = <char *>self.whole + (-<size_t>self.whole) % CACHE_LINE
 
     def __dealloc__(self):
-        PyMem_RawFree(self.memory)
+        PyMem_RawFree(self.whole)
 
 
 cdef int region(int workers) except -1:
@@ -80,10 +82,30 @@ cdef int region(int workers) except -1:
     return workers if workers > 1 and _openmp.enter() else 1
 
 
+cdef object empty_planes(int64_t planes, int64_t samples):
+    """Planes that begin with a line of cache, each at another place of the cache than the one before."""
+    words = ceil_div(samples, COUNTS_PLANE) * (COUNTS_PLANE // 64)
+    line = CACHE_LINE // 8
+    pitch = words + (line if words // line % 2 == 0 else 0)
+    memory = np.empty(planes * pitch + line, np.uint64)
+    first = -memory.ctypes.data % CACHE_LINE // 8
+    return memory[first:first + planes * pitch].reshape(planes, pitch)
+
+
+cpdef double planes_cycles(int64_t x_levels, int64_t y_levels) noexcept:
+    """What counting by planes costs of a sample, as measured; splitting off a bit costs as much as some pairs."""
+    cdef int64_t bits = 1
+    while x_levels > <int64_t>1 << bits:
+        bits += 1
+    return active.plane_cost() * ((x_levels - 1) * y_levels + 5 * bits)
+
+
 def choose_methods(levels, int64_t y_levels, bint bytes_only, bint weighted):
-    """The fastest method for each column, by measured costs of a sample: planes, words, cells."""
-    planes = (levels - 1) * (0.033 + 0.004 * (y_levels - 1)) < 1
+    """The fastest method for each column, by measured cycles of a sample: planes, words (1), cells (2)."""
+    most = int(levels.max()) if len(levels) else 0
+    cycles = np.array([planes_cycles(level, y_levels) for level in range(most + 1)])[levels]
     words = levels * y_levels <= 256
+    planes = cycles < np.where(words, 1, 2)
     methods = np.where(planes, COUNTS_PLANES, np.where(words, COUNTS_WORDS, COUNTS_CELLS))
     if weighted or not bytes_only:
         methods[:] = COUNTS_CELLS
@@ -108,7 +130,8 @@ cdef class TargetCounter:
         cdef const int64_t[::1] level_view = levels
         cdef const int32_t[::1] method_view = methods
         cdef uint64_t[:, ::1] planes
-        cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH)
+        cdef int64_t[::1] y_counts
+        cdef _Scratch scratch
         memset(&self.job, 0, sizeof(self.job))
         self.x_view, self.y_view = _View(x), _View(y)
         self.n, self.columns = x.shape
@@ -126,20 +149,18 @@ cdef class TargetCounter:
             self.job.weights = <const double *>self.weights_view.view.buf
         self.outside = 0
         self.job.outside = &self.outside if guessed else NULL
-        self.job.words = ceil_div(self.n, 64)
         self.keep = (levels, methods, weights)
-        if (methods == COUNTS_PLANES).any() and y_levels > 1:
-            packed = np.zeros((y_levels - 1, self.job.words), np.uint64)
-            planes = packed
-            if self.n:
-                active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[0, 0], self.job.words,
-                            scratch.memory)
-            self.job.y_planes = &planes[0, 0] if self.n else NULL
-            self.keep += (packed,)
         self.y_counts = np.zeros(y_levels, np.int64)
-        if (methods == COUNTS_PLANES).any():
-            self.y_counts[1:] = np.bitwise_count(packed).sum(axis=1) if y_levels > 1 and self.n else 0
-            self.y_counts[0] = self.n - self.y_counts[1:].sum()
+        if self.n and (methods == COUNTS_PLANES).any():
+            planes = packed = empty_planes(y_levels, self.n)
+            packed[0] = ~np.uint64(0)
+            y_counts, scratch = self.y_counts, _Scratch(COUNTS_SCRATCH)
+            self.job.y_planes, self.job.pitch = &planes[0, 0], planes.shape[1]
+            if y_levels > 1:
+                active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[1, 0], self.job.pitch,
+                            &y_counts[1], scratch.memory)
+            y_counts[0] = self.n - self.y_counts[1:].sum()
+            self.keep += (packed,)
 
     def count(self, int64_t begin, int64_t end):
         """Tables of the columns [begin, end): (columns, cells), int64, or float64 where there are weights."""
@@ -214,7 +235,7 @@ cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nog
 
 
 cdef void table_statistics(const counts_table *kernels, const double *table, int64_t x_levels, int64_t y_levels,
-                           double *scratch, double *result) noexcept nogil:
+                           double *scratch, bint mi_only, double *result) noexcept nogil:
     """Margins and positive cells of a table, and what they say."""
     cdef int64_t i, j, n = 0, cells = x_levels * y_levels
     cdef double *x = scratch
@@ -236,7 +257,7 @@ cdef void table_statistics(const counts_table *kernels, const double *table, int
                 row[n] = x[i]
                 column[n] = y[j]
                 n += 1
-    kernels.statistics(cell, row, column, n, x, x_levels, y, y_levels, result)
+    kernels.statistics(cell, row, column, n, x, x_levels, y, y_levels, mi_only, result)
 
 
 def statistics_of_tables(counts, levels, int64_t y_levels, int workers):
@@ -255,7 +276,7 @@ def statistics_of_tables(counts, levels, int64_t y_levels, int workers):
     with nogil:
         for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=16):
             table_statistics(kernels, &view[i, 0], level_view[i], y_levels,
-                             <double *>(scratch.memory + size * threadid()), &out[i, 0])
+                             <double *>(scratch.memory + size * threadid()), False, &out[i, 0])
     if threads > 1:
         _openmp.leave()
     return result
@@ -269,7 +290,7 @@ def statistics_of_cells(cells, rows, columns, x_counts, y_counts):
     if cell.shape[0]:
         with nogil:
             active.statistics(&cell[0], &row[0], &column[0], cell.shape[0], &x[0], x.shape[0], &y[0], y.shape[0],
-                              &out[0])
+                              False, &out[0])
     return result
 
 

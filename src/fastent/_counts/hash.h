@@ -9,14 +9,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "../_simd/prefetch.h"
+
 #define HASH_BLOCK 64 /* labels whose slots are fetched at a time, so that misses of the cache overlap */
 #define HASH_SLOT 16  /* bytes of a slot, of any table */
-
-#if defined(__GNUC__) || defined(__clang__)
-#define PREFETCH(address) __builtin_prefetch(address)
-#else
-#define PREFETCH(address) ((void)(address))
-#endif
 
 typedef struct {
     uint64_t key; /* of words the label, otherwise its hash */

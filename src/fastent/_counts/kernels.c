@@ -17,6 +17,8 @@ INLINE uint8_t largest_byte(const uint8_t *bytes, int64_t n) {
     return top;
 }
 
+#include "planes.h"
+
 /* ---- one block of one column against the target ---- */
 
 INLINE void count_cells(const char *x, int64_t x_item, const char *y, int64_t y_item, int64_t y_levels, int64_t n,
@@ -58,34 +60,12 @@ static void count_words(const uint8_t *x, const uint8_t *y, int64_t x_levels, in
     count_bytes(combined, n, tables, table, x_levels * y_levels);
 }
 
-INLINE int64_t count_common(const uint64_t *a, const uint64_t *b, int64_t words) {
-    vwords sum = no_words();
-    int64_t w = 0, rest = 0;
-    for (; w + VWORDS <= words; w += VWORDS)
-        sum = add_words(sum, bits_of_words(both_words(load_words(a + w), load_words(b + w))));
-    for (; w < words; w++)
-        rest += count_bits(a[w] & b[w]);
-    return sum_words(sum) + rest;
-}
-
-/* Cells of the levels from 1; those of y's level 0 hold the sums of x's levels until they are completed. */
-static void count_planes(const uint8_t *x, int64_t x_levels, const uint64_t *y_planes, int64_t words, int64_t y_levels,
-                         int64_t n, uint64_t *plane, int64_t *table) {
-    int64_t block_words = (n + 63) / 64;
-    for (int64_t i = 1; i < x_levels; i++) {
-        pack_level(x, n, i, plane);
-        table[i * y_levels] += count_common(plane, plane, block_words);
-        for (int64_t j = 1; j < y_levels; j++)
-            table[i * y_levels + j] += count_common(plane, y_planes + (j - 1) * words, block_words);
-    }
-}
-
 static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row_begin, int64_t row_end, void *scratch,
                   void *tables) {
     char *columns = scratch;
-    uint8_t *combined = (uint8_t *)columns + COUNTS_GROUP * COUNTS_PITCH * 2;
-    uint64_t *plane = (uint64_t *)(combined + COUNTS_BLOCK);
-    uint32_t(*private_tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(plane + COUNTS_BLOCK / 64 + 8);
+    uint64_t *planes = (uint64_t *)(columns + COUNTS_GROUP * COUNTS_PITCH * 2);
+    uint8_t *combined = (uint8_t *)planes;
+    uint32_t(*private_tables)[CELLS_OF_A_BYTE] = (uint32_t(*)[CELLS_OF_A_BYTE])(combined + COUNTS_BLOCK);
     const int64_t pitch = COUNTS_PITCH * job->item, cell = 8;
     for (int64_t row = row_begin; row < row_end; row += COUNTS_BLOCK) {
         int64_t n = row_end - row < COUNTS_BLOCK ? row_end - row : COUNTS_BLOCK;
@@ -104,15 +84,18 @@ static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row
                 char *table = (char *)tables + (group + c - begin) * job->table_stride * cell;
                 int64_t x_levels = job->levels[group + c];
                 int method = job->methods[group + c];
-                if (job->outside != NULL && largest_byte((const uint8_t *)x, n) >= x_levels) {
+                int64_t top = 0;
+                if (method == COUNTS_PLANES)
+                    top = count_planes((const uint8_t *)x, n, x_levels, job->y_planes + row / 64, job->y_levels, job->pitch,
+                                       planes, (int64_t *)table);
+                else if (job->outside != NULL)
+                    top = largest_byte((const uint8_t *)x, n);
+                if (job->outside != NULL && top >= x_levels)
                     raise_flag(job->outside);
-                    continue;
-                }
-                if (job->weights != NULL)
-                    weigh_cells(x, job->item, y, job->y_item, job->y_levels, n, job->weights + row, (double *)table);
                 else if (method == COUNTS_PLANES)
-                    count_planes((const uint8_t *)x, x_levels, job->y_planes + row / 64, job->words, job->y_levels, n, plane,
-                                 (int64_t *)table);
+                    continue;
+                else if (job->weights != NULL)
+                    weigh_cells(x, job->item, y, job->y_item, job->y_levels, n, job->weights + row, (double *)table);
                 else if (method == COUNTS_WORDS)
                     count_words((const uint8_t *)x, (const uint8_t *)y, x_levels, job->y_levels, n, combined, private_tables,
                                 (int64_t *)table);
@@ -121,99 +104,6 @@ static void count(const counts_job *job, int64_t begin, int64_t end, int64_t row
                 else
                     count_cells(x, job->item, y, job->y_item, job->y_levels, n, (int64_t *)table);
             }
-        }
-    }
-}
-
-static void complete(int64_t *table, int64_t x_levels, int64_t y_levels, const int64_t *y_counts) {
-    for (int64_t j = 0; j < y_levels; j++)
-        table[j] = y_counts[j];
-    for (int64_t i = 1; i < x_levels; i++) {
-        for (int64_t j = 1; j < y_levels; j++) {
-            table[i * y_levels] -= table[i * y_levels + j];
-            table[j] -= table[i * y_levels + j];
-        }
-        table[0] -= table[i * y_levels];
-    }
-}
-
-/* ---- planes of whole columns ---- */
-
-static int64_t pack(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
-                    void *scratch) {
-    uint8_t *contiguous = scratch, top = 0;
-    for (int64_t row = 0; row < n; row += COUNTS_BLOCK) {
-        int64_t rows = n - row < COUNTS_BLOCK ? n - row : COUNTS_BLOCK;
-        const uint8_t *x = (const uint8_t *)codes + row * row_stride;
-        if (row_stride != 1) {
-            gather_columns((const char *)x, 1, row_stride, 0, rows, 1, (char *)contiguous, rows);
-            x = contiguous;
-        }
-        uint8_t highest = largest_byte(x, rows);
-        top = highest > top ? highest : top;
-        for (int64_t level = 1; level < levels; level++)
-            pack_level(x, rows, level, planes + (level - 1) * words + row / 64);
-    }
-    return top;
-}
-
-#define OVERLAP_TILE 4
-
-/* Four planes against four: every loaded vector meets four others. */
-#define DEFINE_OVERLAP(name, attribute, bits)                                                                      \
-    attribute static void name##_tile(const uint64_t *const *a, const uint64_t *const *b, int64_t begin, int64_t end, \
-                                      int64_t (*common)[OVERLAP_TILE]) {                                           \
-        vwords sums[OVERLAP_TILE][OVERLAP_TILE];                                                                   \
-        int64_t w = begin;                                                                                         \
-        for (int i = 0; i < OVERLAP_TILE; i++)                                                                     \
-            for (int j = 0; j < OVERLAP_TILE; j++)                                                                 \
-                sums[i][j] = no_words();                                                                           \
-        for (; w + VWORDS <= end; w += VWORDS) {                                                                   \
-            vwords y[OVERLAP_TILE];                                                                                \
-            for (int j = 0; j < OVERLAP_TILE; j++)                                                                 \
-                y[j] = load_words(b[j] + w);                                                                       \
-            for (int i = 0; i < OVERLAP_TILE; i++) {                                                               \
-                vwords x = load_words(a[i] + w);                                                                   \
-                for (int j = 0; j < OVERLAP_TILE; j++)                                                             \
-                    sums[i][j] = add_words(sums[i][j], bits(both_words(x, y[j])));                                 \
-            }                                                                                                      \
-        }                                                                                                          \
-        for (int i = 0; i < OVERLAP_TILE; i++)                                                                     \
-            for (int j = 0; j < OVERLAP_TILE; j++) {                                                               \
-                common[i][j] = sum_words(sums[i][j]);                                                              \
-                for (int64_t rest = w; rest < end; rest++)                                                         \
-                    common[i][j] += count_bits(a[i][rest] & b[j][rest]);                                           \
-            }                                                                                                      \
-    }
-
-DEFINE_OVERLAP(overlap_plain, , bits_of_words)
-
-typedef void overlap_tile(const uint64_t *const *, const uint64_t *const *, int64_t, int64_t, int64_t (*)[OVERLAP_TILE]);
-
-#if defined(VPOPCNT_ATTRIBUTE)
-DEFINE_OVERLAP(overlap_vpopcnt, VPOPCNT_ATTRIBUTE, bits_of_words_vpopcnt)
-static overlap_tile *best_overlap(void) {
-    return has_vpopcnt() ? overlap_vpopcnt_tile : overlap_plain_tile;
-}
-#else
-static overlap_tile *best_overlap(void) { return overlap_plain_tile; }
-#endif
-
-static void overlap(const uint64_t *a, int64_t a_planes, const uint64_t *b, int64_t b_planes, int64_t words, int64_t begin,
-                    int64_t end, int64_t *common, int64_t stride) {
-    overlap_tile *tile = best_overlap();
-    for (int64_t i = 0; i < a_planes; i += OVERLAP_TILE) {
-        for (int64_t j = 0; j < b_planes; j += OVERLAP_TILE) {
-            const uint64_t *x[OVERLAP_TILE], *y[OVERLAP_TILE];
-            int64_t sums[OVERLAP_TILE][OVERLAP_TILE];
-            for (int k = 0; k < OVERLAP_TILE; k++) { /* at the ends planes are repeated and their counts dropped */
-                x[k] = a + (i + k < a_planes ? i + k : a_planes - 1) * words;
-                y[k] = b + (j + k < b_planes ? j + k : b_planes - 1) * words;
-            }
-            tile(x, y, begin, end, sums);
-            for (int64_t k = i; k < i + OVERLAP_TILE && k < a_planes; k++)
-                for (int64_t l = j; l < j + OVERLAP_TILE && l < b_planes; l++)
-                    common[k * stride + l] += sums[k - i][l - j];
         }
     }
 }
@@ -273,7 +163,7 @@ static double entropy_of(const double *counts, int64_t n, double total) {
 static double entropy(const double *counts, int64_t n) { return entropy_of(counts, n, total_of(counts, n)); }
 
 static void statistics(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
-                       int64_t x_levels, const double *y_counts, int64_t y_levels, double *result) {
+                       int64_t x_levels, const double *y_counts, int64_t y_levels, int mi_only, double *result) {
     const struct exact_sum nothing = {vset(0), vset(0)};
     struct exact_sum joint = nothing, x_given_y = nothing, y_given_x = nothing, shared = nothing, expected = nothing;
     /* two orders of adding weights up; half of both is the same for (y, x) */
@@ -283,15 +173,15 @@ static void statistics(const double *cells, const double *rows, const double *co
         x_used += x_counts[i] > 0;
     for (int64_t i = 0; i < y_levels; i++)
         y_used += y_counts[i] > 0;
-    result[COUNTS_H_X] = entropy_of(x_counts, x_levels, total);
-    result[COUNTS_H_Y] = entropy_of(y_counts, y_levels, total);
     for (int64_t i = 0; i < n; i += VL) {
         vd cell = load_counts(cells, i, n, 0), row = load_counts(rows, i, n, 1), column = load_counts(columns, i, n, 1);
         vm some = vlt(vset(0), cell);
         vd c = vselect(some, cell, vset(1));
-        add_exactly(&joint, vselect(some, surprise(c, vset(total)), vset(0)));
-        add_exactly(&x_given_y, vselect(some, surprise(c, column), vset(0)));
-        add_exactly(&y_given_x, vselect(some, surprise(c, row), vset(0)));
+        if (!mi_only) {
+            add_exactly(&joint, vselect(some, surprise(c, vset(total)), vset(0)));
+            add_exactly(&x_given_y, vselect(some, surprise(c, column), vset(0)));
+            add_exactly(&y_given_x, vselect(some, surprise(c, row), vset(0)));
+        }
         /* c total against row column: both products exact, so that independence is seen as such */
         vd observed = c * vset(total), independent = row * column;
         vd lost = vproduct_error(row, column, independent);
@@ -303,6 +193,10 @@ static void statistics(const double *cells, const double *rows, const double *co
     result[COUNTS_H_XY] = exact_total(&joint) / total;
     result[COUNTS_H_X_GIVEN_Y] = exact_total(&x_given_y) / total;
     result[COUNTS_H_Y_GIVEN_X] = exact_total(&y_given_x) / total;
+    if (!mi_only || n == x_used || n == y_used) {
+        result[COUNTS_H_X] = entropy_of(x_counts, x_levels, total);
+        result[COUNTS_H_Y] = entropy_of(y_counts, y_levels, total);
+    }
     /* an empty cell counts with what was expected in it: total^2 less all that was expected elsewhere */
     double missing = 0;
     if (n < x_used * y_used) {
@@ -334,6 +228,7 @@ const counts_table TABLE_NAME(VARIANT) = {
     .isa = QUOTED(VARIANT),
     .count = count,
     .complete = complete,
+    .plane_cost = plane_cost,
     .pack = pack,
     .overlap = overlap,
     .statistics = statistics,

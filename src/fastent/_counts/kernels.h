@@ -21,29 +21,31 @@ typedef struct {
     const int64_t *levels;   /* of each column */
     const char *y;           /* contiguous codes of the target */
     int64_t y_item, y_levels;
-    const uint64_t *y_planes; /* for COUNTS_PLANES: of its levels 1, 2, ... */
-    int64_t words;            /* of 64 samples in a plane */
+    const uint64_t *y_planes; /* for COUNTS_PLANES: of all samples, and of its levels 1, 2, ... */
+    int64_t pitch;            /* words between them */
     const double *weights;    /* of the samples, or NULL */
     int64_t table_stride;     /* cells between the tables of two columns */
     const int32_t *methods;   /* of each column */
     int32_t *outside;         /* set to 1 where a uint8 code of x is not below its levels, and not counted; NULL: none is */
 } counts_job;
 
-#define COUNTS_BLOCK 2048 /* samples that are counted at a time: a multiple of 64 */
+#define COUNTS_PLANE 512  /* samples of which a plane is a multiple: vectors of it are read as a whole */
+#define COUNTS_BLOCK 8192 /* samples that are counted at a time: a multiple of that */
 #define COUNTS_GROUP 16   /* columns that are made contiguous at a time */
 #define COUNTS_PITCH (COUNTS_BLOCK + 64) /* codes between these columns: a power of two would put them into the same cache sets */
-#define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_PITCH * 2 + COUNTS_BLOCK + 4 * 256 * 4 + COUNTS_BLOCK / 8 + 1024)
+#define COUNTS_PLANES_SCRATCH (3 * COUNTS_BLOCK) /* the bits of a block and the planes of 16 levels */
+#define COUNTS_SCRATCH (COUNTS_GROUP * COUNTS_PITCH * 2 + COUNTS_PLANES_SCRATCH)
 
 /* A contiguous column of integers, read as codes value - base, all of them below `levels`. */
 typedef struct {
     const char *values;
     int64_t item; /* bytes of one, 1 to 8 */
-    int is_signed;
-    int64_t base, levels;
+    uint64_t base; /* wraps where it is negative */
+    int64_t levels;
 } counts_integers;
 
 #define COUNTS_INTEGERS_LEVELS 16                       /* of both columns, where they are counted by planes */
-#define COUNTS_INTEGERS_SCRATCH (8192 * 7 + 4 * 256 * 4) /* blocks of both, and their planes or private tables */
+#define COUNTS_INTEGERS_SCRATCH (2 * COUNTS_BLOCK + 2 * COUNTS_PLANES_SCRATCH) /* blocks of both, and their planes */
 
 /* What can be known of two variables from their table, in nats. */
 enum counts_statistic {
@@ -60,16 +62,19 @@ typedef struct {
                   void *tables);
     /* The cells of level 0 from the others and the counts of y, once all samples are in. */
     void (*complete)(int64_t *table, int64_t x_levels, int64_t y_levels, const int64_t *y_counts);
-    /* The planes of levels 1, 2, ... of one column, each `words` long; returns the largest code. */
-    int64_t (*pack)(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t words,
-                 void *scratch);
-    /* common[i * stride + j] += samples in both planes i of a and j of b, over words [begin, end). */
-    void (*overlap)(const uint64_t *a, int64_t a_planes, const uint64_t *b, int64_t b_planes, int64_t words, int64_t begin,
-                    int64_t end, int64_t *common, int64_t stride);
+    /* What COUNTS_PLANES costs, in cycles of a sample and a pair of levels. */
+    double (*plane_cost)(void);
+    /* The planes of levels 1, 2, ... of one column, adding up their samples in `counts`; returns the largest code. */
+    int64_t (*pack)(const char *codes, int64_t row_stride, int64_t n, int64_t levels, uint64_t *planes, int64_t pitch,
+                    int64_t *counts, void *scratch);
+    /* common[i * stride + j] += samples in both planes i of a and j of b; words: a multiple of COUNTS_PLANE / 64. */
+    void (*overlap)(const uint64_t *a, int64_t a_planes, int64_t a_pitch, const uint64_t *b, int64_t b_planes,
+                    int64_t b_pitch, int64_t words, int64_t *common, int64_t stride);
     /* Statistics of a table whose cells are given as its positive entries (cell, sum of its row, sum of its column), and
-     * of its margins. Exchanging x and y exchanges the results, to the bit. */
+     * of its margins. Exchanging x and y exchanges the results, to the bit. Where only the mutual information is wanted,
+     * the others are left out. */
     void (*statistics)(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
-                       int64_t x_levels, const double *y_counts, int64_t y_levels, double *result);
+                       int64_t x_levels, const double *y_counts, int64_t y_levels, int mi_only, double *result);
     /* -sum c/S ln(c/S) of one row of counts. */
     double (*entropy)(const double *counts, int64_t n);
     /* Raises tops[c] to the largest code of column c. */

@@ -21,6 +21,7 @@ from fastent._counts.engine cimport (
     ceil_div,
     counts_integers,
     counts_table,
+    planes_cycles,
     region,
 )
 
@@ -146,9 +147,7 @@ cdef bint guess_levels(values, _View view, counts_integers *x) except -1:
     if high - low > 255:
         return False
     x.values, x.item = <const char *>view.view.buf, view.view.itemsize
-    x.is_signed = values.dtype.kind == "i"
-    cdef uint64_t base = low & 0xFFFFFFFFFFFFFFFF  # wraps, here and where it is subtracted
-    x.base, x.levels = <int64_t>base, high - low + 1
+    x.base, x.levels = low & 0xFFFFFFFFFFFFFFFF, high - low + 1
     return True
 
 
@@ -162,9 +161,9 @@ def table_of_integers(x, y, int workers):
     cdef _View x_view = _View(x), y_view = _View(y)
     if not guess_levels(x, x_view, &left) or not guess_levels(y, y_view, &right) or left.levels * right.levels > 256:
         return None
-    cdef double planes = 0.035 * (left.levels + right.levels - 2) + 0.004 * (left.levels - 1) * (right.levels - 1)
     cdef int method = COUNTS_WORDS
-    if planes < 0.9 and max(left.levels, right.levels) <= COUNTS_INTEGERS_LEVELS:  # cycles of a sample, as measured
+    cdef bint planes = planes_cycles(left.levels, right.levels) + planes_cycles(right.levels, 1) < 1
+    if planes and max(left.levels, right.levels) <= COUNTS_INTEGERS_LEVELS:
         method = COUNTS_PLANES
     chunk_rows = ceil_div(max(CHUNK, min(SLICE, n // (4 * workers))), CHUNK) * CHUNK
     chunks = ceil_div(n, chunk_rows)

@@ -10,6 +10,8 @@ from fastent._counts.engine cimport (
     COUNTS_H_X_GIVEN_Y,
     COUNTS_H_Y,
     COUNTS_H_Y_GIVEN_X,
+    COUNTS_MI,
+    COUNTS_PLANE,
     COUNTS_SCRATCH,
     COUNTS_STATISTICS,
     _Scratch,
@@ -17,6 +19,7 @@ from fastent._counts.engine cimport (
     active,
     ceil_div,
     counts_table,
+    empty_planes,
     region,
     statistics_scratch,
     table_statistics,
@@ -28,9 +31,10 @@ from fastent import _openmp
 
 cdef enum:
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
-    OVERLAP_WORDS = 1024    # of each plane at a time: the planes of two tiles stay in the second cache
+    OVERLAP_WORDS = 1024    # of each plane at a time: the planes of a tile stay in the second cache
     OVERLAP_STRIP = 4       # planes that the kernel takes at a time
-    TILE_PLANES = 64
+    TILE_PLANES = 128
+    MIN_TILE_PLANES = 32
 
 
 cdef class PairCounter:
@@ -50,7 +54,7 @@ cdef class PairCounter:
         self.same = y is None
         self.fits = True
         self.n = x.shape[0]
-        self.words = ceil_div(self.n, 64)
+        self.words = ceil_div(self.n, COUNTS_PLANE) * (COUNTS_PLANE // 64)
         self.workers = workers
         self.levels, self.offsets = levels, np.concatenate([[0], np.cumsum(levels - 1)]).astype(np.int64)
         self.planes, self.counts = self.pack(x, levels, self.offsets)
@@ -65,11 +69,11 @@ cdef class PairCounter:
         cdef _View view = _View(x)
         cdef const int64_t[::1] level_view = levels, offset = offsets
         total = int(offsets.max()) + 1
-        packed, counts = np.zeros((total, self.words), np.uint64), np.zeros(total, np.int64)
+        packed, counts = empty_planes(total, self.n), np.zeros(total, np.int64)
         cdef uint64_t[:, ::1] planes = packed
         cdef int64_t[::1] count = counts
         cdef const char *data = <const char *>view.view.buf
-        cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c, p
+        cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c
         cdef int threads = region(self.workers)
         cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * threads)
         cdef int64_t[::1] top = np.zeros(m, np.int64)
@@ -77,21 +81,21 @@ cdef class PairCounter:
             with nogil:
                 for c in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
                     top[c] = self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0],
-                                               self.words, scratch.memory + COUNTS_SCRATCH * threadid())
-                    for p in range(offset[c], offset[c + 1]):
-                        self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words,
-                                             &count[p], 1)
+                                               planes.shape[1], &count[offset[c]],
+                                               scratch.memory + COUNTS_SCRATCH * threadid())
         if threads > 1:
             _openmp.leave()
         self.fits = self.fits and bool((np.asarray(top) < levels).all())
         return packed, counts
 
-    @staticmethod
-    def tiles(offsets):
-        """Column numbers where tiles begin: as many columns as have TILE_PLANES planes together, at least one."""
+    def tiles(self, offsets):
+        """Column numbers where tiles begin: enough of them for the workers, and few enough planes for the cache."""
+        cdef int64_t total = offsets.max()
+        cdef int64_t tiles = max(ceil_div(total, TILE_PLANES), <int64_t>(4 * self.workers ** 0.5))
+        cdef int64_t planes = max(MIN_TILE_PLANES, OVERLAP_STRIP * ceil_div(total, OVERLAP_STRIP * tiles))
         begins, begin, last = [0], 0, len(offsets) - 1
         while begin < last:
-            end = int(np.searchsorted(offsets, offsets[begin] + TILE_PLANES, side="right")) - 1
+            end = int(np.searchsorted(offsets, offsets[begin] + planes, side="right")) - 1
             begin = min(last, max(begin + 1, end))
             begins.append(begin)
         return np.array(begins, np.int64)
@@ -103,6 +107,8 @@ cdef class PairCounter:
         x_tiles = self.tiles(self.offsets)
         y_tiles = x_tiles if self.same else self.tiles(self.y_offsets)
         pairs = [(i, j) for i in range(len(x_tiles) - 1) for j in range(i if self.same else 0, len(y_tiles) - 1)]
+        if self.same:  # the halves of tiles come last
+            pairs.sort(key=lambda pair: pair[0] == pair[1])
         if pairs and m and k:
             self.run(np.array(pairs, np.int64), x_tiles, y_tiles, np.array(which, np.int64), result)
         return result
@@ -150,20 +156,21 @@ cdef class PairCounter:
         cdef double *rest = table + top * y_top
         cdef double statistics[COUNTS_STATISTICS]
         cdef int64_t a = offset[end] - offset[begin], b = y_offset[y_end] - y_offset[y_begin]
-        cdef int64_t block, word, last, i, j, s, first
+        cdef int64_t pitch = planes.shape[1], y_pitch = y_planes.shape[1], block, word, last, i, j, s, first
+        cdef bint mi_only = wanted.shape[0] == 1 and wanted[0] == COUNTS_MI
         memset(common, 0, <size_t>common_bytes)
         if a > 0 and b > 0:
             for block in range(ceil_div(self.words, OVERLAP_WORDS)):
                 word = block * OVERLAP_WORDS
-                last = min(word + OVERLAP_WORDS, self.words)
+                last = min(word + OVERLAP_WORDS, self.words) - word
                 if not self.same or begin != y_begin:
-                    self.kernels.overlap(&planes[offset[begin], 0], a, &y_planes[y_offset[y_begin], 0], b, self.words,
-                                         word, last, common, stride)
+                    self.kernels.overlap(&planes[offset[begin], word], a, pitch, &y_planes[y_offset[y_begin], word], b,
+                                         y_pitch, last, common, stride)
                     continue
                 for s in range(ceil_div(a, OVERLAP_STRIP)):  # half of the tile; levels of one column never meet
                     i = s * OVERLAP_STRIP
-                    self.kernels.overlap(&planes[offset[begin] + i, 0], min(OVERLAP_STRIP, a - i),
-                                         &planes[offset[begin] + i, 0], a - i, self.words, word, last,
+                    self.kernels.overlap(&planes[offset[begin] + i, word], min(OVERLAP_STRIP, a - i), pitch,
+                                         &planes[offset[begin] + i, word], a - i, pitch, last,
                                          common + i * stride + i, stride)
         for i in range(begin, end):
             first = y_begin
@@ -172,7 +179,7 @@ cdef class PairCounter:
             for j in range(first, y_end):
                 self.fill_table(common, stride, offset[i] - offset[begin], y_offset[j] - y_offset[y_begin], levels[i],
                                 y_levels[j], &count[offset[i]], &y_count[y_offset[j]], table)
-                table_statistics(self.kernels, table, levels[i], y_levels[j], rest, statistics)
+                table_statistics(self.kernels, table, levels[i], y_levels[j], rest, mi_only, statistics)
                 for s in range(wanted.shape[0]):
                     out[s, i, j] = statistics[wanted[s]]
                     if self.same:

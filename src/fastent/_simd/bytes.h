@@ -2,6 +2,7 @@
 #ifndef FASTENT_BYTES_H
 #define FASTENT_BYTES_H
 
+#include "prefetch.h"
 #include "vec.h"
 
 #if !defined(VEC_SCALAR) && defined(__SSE2__)
@@ -53,12 +54,55 @@ INLINE uint64_t equal_bytes(const uint8_t *bytes, uint8_t level) {
 #endif
 }
 
+/* As many bytes as a register holds. */
+#if defined(VEC_AVX512)
+typedef __m512i vbytes;
+INLINE vbytes load_bytes(const uint8_t *p) { return _mm512_loadu_si512(p); }
+INLINE vbytes larger_bytes(vbytes a, vbytes b) { return _mm512_max_epu8(a, b); }
+#elif defined(VEC_AVX2)
+typedef __m256i vbytes;
+INLINE vbytes load_bytes(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+INLINE vbytes larger_bytes(vbytes a, vbytes b) { return _mm256_max_epu8(a, b); }
+#elif defined(BYTES_SSE2)
+typedef __m128i vbytes;
+INLINE vbytes load_bytes(const uint8_t *p) { return _mm_loadu_si128((const __m128i *)p); }
+INLINE vbytes larger_bytes(vbytes a, vbytes b) { return _mm_max_epu8(a, b); }
+#else
+typedef uint8_t vbytes;
+INLINE vbytes load_bytes(const uint8_t *p) { return *p; }
+INLINE vbytes larger_bytes(vbytes a, vbytes b) { return a > b ? a : b; }
+#endif
+
+/* One bit of each of 64 bytes, the first byte's lowest. */
+INLINE uint64_t bit_of_bytes(const uint8_t *bytes, int bit) {
+#if defined(VEC_AVX512)
+    return _mm512_test_epi8_mask(_mm512_loadu_si512(bytes), _mm512_set1_epi8((char)(1 << bit)));
+#elif defined(VEC_AVX2)
+    const __m128i up = _mm_cvtsi32_si128(7 - bit); /* to the top of the byte, whatever else moves in below */
+    __m256i lower = _mm256_sll_epi16(_mm256_loadu_si256((const __m256i *)bytes), up);
+    __m256i upper = _mm256_sll_epi16(_mm256_loadu_si256((const __m256i *)(bytes + 32)), up);
+    return (uint32_t)_mm256_movemask_epi8(lower) | (uint64_t)(uint32_t)_mm256_movemask_epi8(upper) << 32;
+#elif defined(BYTES_SSE2)
+    uint64_t mask = 0;
+    for (int i = 0; i < 4; i++) {
+        __m128i top = _mm_sll_epi16(_mm_loadu_si128((const __m128i *)(bytes + 16 * i)), _mm_cvtsi32_si128(7 - bit));
+        mask |= (uint64_t)(uint16_t)_mm_movemask_epi8(top) << (16 * i);
+    }
+    return mask;
+#else
+    uint64_t mask = 0;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(bytes[i] >> bit & 1) << i;
+    return mask;
+#endif
+}
+
 /* TRANSPOSE_ROWS rows of sixteen bytes become sixteen columns. Row i goes with row i + 8 in four rounds of interleaving. */
 #if defined(VEC_AVX2) || defined(VEC_AVX512)
 #define TRANSPOSE_ROWS 32 /* sixteen of them in each half of a register */
 typedef __m256i vrow;
-INLINE vrow load_row(const uint8_t *from, int64_t pitch) {
-    __m128i low = _mm_loadu_si128((const __m128i *)from), high = _mm_loadu_si128((const __m128i *)(from + 16 * pitch));
+INLINE vrow load_row(const uint8_t *from, const uint8_t *other) {
+    __m128i low = _mm_loadu_si128((const __m128i *)from), high = _mm_loadu_si128((const __m128i *)other);
     return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
 }
 INLINE vrow interleave_low(vrow a, vrow b) { return _mm256_unpacklo_epi8(a, b); }
@@ -67,7 +111,7 @@ INLINE void store_row(uint8_t *to, vrow x) { _mm256_storeu_si256((__m256i *)to, 
 #elif defined(BYTES_SSE2)
 #define TRANSPOSE_ROWS 16
 typedef __m128i vrow;
-INLINE vrow load_row(const uint8_t *from, int64_t pitch) { (void)pitch; return _mm_loadu_si128((const __m128i *)from); }
+INLINE vrow load_row(const uint8_t *from, const uint8_t *other) { (void)other; return _mm_loadu_si128((const __m128i *)from); }
 INLINE vrow interleave_low(vrow a, vrow b) { return _mm_unpacklo_epi8(a, b); }
 INLINE vrow interleave_high(vrow a, vrow b) { return _mm_unpackhi_epi8(a, b); }
 INLINE void store_row(uint8_t *to, vrow x) { _mm_storeu_si128((__m128i *)to, x); }
@@ -77,8 +121,8 @@ INLINE void store_row(uint8_t *to, vrow x) { _mm_storeu_si128((__m128i *)to, x);
 INLINE void transpose_bytes(const uint8_t *from, int64_t pitch, uint8_t *to, int64_t stride) {
 #if defined(VEC_AVX2) || defined(VEC_AVX512) || defined(BYTES_SSE2)
     vrow a[16], b[16];
-    for (int i = 0; i < 16; i++)
-        a[i] = load_row(from + i * pitch, pitch);
+    for (int i = 0; i < 16; i++, from += pitch)
+        a[i] = load_row(from, from + 16 * pitch);
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < 8; i++) {
             b[2 * i] = interleave_low(a[i], a[i + 8]);
@@ -104,7 +148,9 @@ typedef __m512i vwords;
 #define VWORDS 8
 INLINE vwords load_words(const uint64_t *p) { return _mm512_loadu_si512(p); }
 INLINE vwords both_words(vwords a, vwords b) { return _mm512_and_si512(a, b); }
+INLINE vwords other_words(vwords a, vwords b) { return _mm512_andnot_si512(b, a); }
 INLINE vwords add_words(vwords a, vwords b) { return _mm512_add_epi64(a, b); }
+INLINE void store_words(uint64_t *p, vwords x) { _mm512_storeu_si512(p, x); }
 INLINE vwords no_words(void) { return _mm512_setzero_si512(); }
 INLINE vwords same_words(uint64_t word) { return _mm512_set1_epi64((int64_t)word); }
 INLINE void add_to_words(uint64_t *p, vwords x) { _mm512_storeu_si512(p, _mm512_add_epi64(load_words(p), x)); }
@@ -125,7 +171,9 @@ typedef __m256i vwords;
 #define VWORDS 4
 INLINE vwords load_words(const uint64_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
 INLINE vwords both_words(vwords a, vwords b) { return _mm256_and_si256(a, b); }
+INLINE vwords other_words(vwords a, vwords b) { return _mm256_andnot_si256(b, a); }
 INLINE vwords add_words(vwords a, vwords b) { return _mm256_add_epi64(a, b); }
+INLINE void store_words(uint64_t *p, vwords x) { _mm256_storeu_si256((__m256i *)p, x); }
 INLINE vwords no_words(void) { return _mm256_setzero_si256(); }
 INLINE vwords same_words(uint64_t word) { return _mm256_set1_epi64x((int64_t)word); }
 INLINE void add_to_words(uint64_t *p, vwords x) { _mm256_storeu_si256((__m256i *)p, _mm256_add_epi64(load_words(p), x)); }
@@ -144,7 +192,9 @@ typedef uint64_t vwords;
 #define VWORDS 1
 INLINE vwords load_words(const uint64_t *p) { return *p; }
 INLINE vwords both_words(vwords a, vwords b) { return a & b; }
+INLINE vwords other_words(vwords a, vwords b) { return a & ~b; }
 INLINE vwords add_words(vwords a, vwords b) { return a + b; }
+INLINE void store_words(uint64_t *p, vwords x) { *p = x; }
 INLINE vwords no_words(void) { return 0; }
 INLINE vwords same_words(uint64_t word) { return word; }
 INLINE void add_to_words(uint64_t *p, vwords x) { *p += x; }
