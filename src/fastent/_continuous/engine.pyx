@@ -4,16 +4,15 @@
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t
 from libc.string cimport memset
 
-import numpy as np
+from fastent._engine cimport Buffers, Scratch, Tables, ceil_div, tables_of, whole_lines
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -41,9 +40,7 @@ cdef extern from "kernels.h" nogil:
         double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int continuous_tables(const continuous_table **)
+    const void **continuous_tables()
 
 # The one place where C's numbers get names in Python.
 SUMS = {
@@ -59,63 +56,15 @@ cdef enum:
     TOGETHER = 8             # samples that are gathered together when they lie beside each other,
     GATHERED = 1 << 20       # and the bytes that they may take
 
-cdef const continuous_table *tables[MAX_TABLES]
-cdef int table_count = continuous_tables(tables)
-cdef const continuous_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(continuous_tables())
+cdef const continuous_table *active = <const continuous_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Compute with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef class _Buffers:
-    """The buffers of a call's arrays, held while it runs."""
-    cdef Py_buffer views[NORMAL_OPERANDS]
-    cdef int held
-
-    cdef char *add(self, array, bint writable) except NULL:
-        PyObject_GetBuffer(array, &self.views[self.held], PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
-        self.held += 1
-        return <char *>self.views[self.held - 1].buf
-
-    def __dealloc__(self):
-        for i in range(self.held):
-            PyBuffer_Release(&self.views[i])
-
-
-cdef class _Scratch:
-    """Memory of a call, aligned for vectors."""
-    cdef void *memory
-    cdef char *aligned
-
-    def __cinit__(self, int64_t size):
-        self.memory = PyMem_RawMalloc(<size_t>(size + 64))
-        if self.memory == NULL:
-            raise MemoryError
-        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef int region(int workers) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and _openmp.enter() else 1
+    active = <const continuous_table *>tables.named(name)
 
 
 def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, bint single, bint outer,
@@ -125,7 +74,7 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
     operands: mu, log_var, mu_q, log_var_q, d_mu, d_log_var, None where absent; steps: one tuple per operand.
     """
     cdef normal_job job
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t outputs = 1, segments
     cdef int threads
     memset(&job, 0, sizeof(job))
@@ -138,9 +87,7 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
         job.reduce_shape[d] = n
         job.length *= n
     for i, operand in enumerate(operands):
-        if operand is None:
-            continue
-        job.data[i] = buffers.add(operand, i >= NORMAL_INPUTS)
+        job.data[i] = <char *>buffers.address(operand, i >= NORMAL_INPUTS)
         for d, step in enumerate(batch_steps[i]):
             job.batch_steps[i][d] = step
         for d, step in enumerate(reduce_steps[i]):
@@ -151,12 +98,11 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
     segments = max(1, ceil_div(job.length, job.segment))
     sums = np.empty((segments, outputs))
     if outputs:
-        threads = region(workers)
+        threads = enter_region(workers)
         try:
             run_normal(&job, outputs, segments, sums, threads)
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
     total = sums[0]
     for i in range(1, segments):
         total += sums[i]
@@ -168,8 +114,8 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
     """Pieces of outputs times segments, slice by slice."""
     cdef const continuous_table *table = active
     cdef int64_t entries = max(1, min(job.segment, job.length)), width, pieces, units, unit, first, last, slice_units
-    cdef _Scratch scratch = _Scratch(<int64_t>NORMAL_SCRATCH * workers)
-    cdef char *memory = scratch.aligned
+    cdef Scratch scratch = Scratch(<int64_t>NORMAL_SCRATCH * workers)
+    cdef char *memory = scratch.memory
     width = max(1, PIECE // entries)
     if job.lanes_are_outputs:
         width = max(CONTINUOUS_BLOCK, width // CONTINUOUS_BLOCK * CONTINUOUS_BLOCK)
@@ -189,19 +135,18 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
 
 def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, int workers):
     """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on; m for each."""
-    cdef _Buffers buffers = _Buffers()
-    cdef const char *data = buffers.add(x, False)
+    cdef Buffers buffers = Buffers()
+    cdef const char *data = <const char *>buffers.address(x)
     cdef const int64_t[::1] starts = offsets
     cdef const int64_t[::1] windows = m
     cdef int64_t samples = starts.shape[0], item = x.itemsize
     result = np.empty(samples)
     if samples:
-        threads = region(workers)
+        threads = enter_region(workers)
         try:
             run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
     return result
 
 
@@ -213,10 +158,10 @@ cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, 
     if step != item:
         together = max(1, min(TOGETHER * 8 // item, GATHERED // (n * item)))
     cdef int64_t m = int(np.max(windows))
-    cdef int64_t needed = (table.sample_scratch(n, m, sum) + 63) & ~63
-    cdef int64_t stride = needed + ((together * n * item + 63) & ~63)
-    cdef _Scratch scratch = _Scratch(stride * workers)
-    cdef char *memory = scratch.aligned
+    cdef int64_t needed = whole_lines(table.sample_scratch(n, m, sum))
+    cdef int64_t stride = needed + whole_lines(together * n * item)
+    cdef Scratch scratch = Scratch(stride * workers)
+    cdef char *memory = scratch.memory
     cost = n * together * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
     groups = ceil_div(samples, together)
     slice_groups = max(workers, SLICE * workers // cost)
@@ -264,12 +209,11 @@ def cross_neighbor_sum(x, y, int64_t k, int workers):
     # the k nearest to a number begin at most k places before it
     firsts = np.minimum(np.maximum(np.searchsorted(y, x[::CROSS_PIECE]) - k, 0), len(y) - k).astype(np.int64)
     sums = np.empty(pieces)
-    threads = region(workers)
+    threads = enter_region(workers)
     try:
         run_cross_neighbors(x, y, k, firsts, sums, threads)
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
     return float(sums.sum())
 
 

@@ -12,19 +12,15 @@ from fastent._counts.engine cimport (
     COUNTS_H_Y_GIVEN_X,
     COUNTS_SCRATCH,
     COUNTS_STATISTICS,
-    _Scratch,
-    _View,
     active,
-    ceil_div,
     counts_table,
-    region,
     statistics_scratch,
     table_statistics,
 )
+from fastent._engine cimport Scratch, View, ceil_div
+from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
-
-from fastent import _openmp
 
 cdef enum:
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
@@ -62,7 +58,7 @@ cdef class PairCounter:
 
     cdef object pack(self, x, levels, offsets):
         """The planes of all columns, and the counts of their levels from 1 on."""
-        cdef _View view = _View(x)
+        cdef View view = View(x)
         cdef const int64_t[::1] level_view = levels, offset = offsets
         total = int(offsets.max()) + 1
         packed, counts = np.zeros((total, self.words), np.uint64), np.zeros(total, np.int64)
@@ -70,8 +66,8 @@ cdef class PairCounter:
         cdef int64_t[::1] count = counts
         cdef const char *data = <const char *>view.view.buf
         cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c, p
-        cdef int threads = region(self.workers)
-        cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * threads)
+        cdef int threads = enter_region(self.workers)
+        cdef Scratch scratch = Scratch(COUNTS_SCRATCH * threads)
         cdef int64_t[::1] top = np.zeros(m, np.int64)
         if self.n:
             with nogil:
@@ -81,8 +77,7 @@ cdef class PairCounter:
                     for p in range(offset[c], offset[c + 1]):
                         self.kernels.overlap(&planes[p, 0], 1, &planes[p, 0], 1, self.words, 0, self.words,
                                              &count[p], 1)
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
         self.fits = self.fits and bool((np.asarray(top) < levels).all())
         return packed, counts
 
@@ -120,8 +115,8 @@ cdef class PairCounter:
         cdef int64_t top = int(self.levels.max()), y_top = int(self.y_levels.max())
         cdef int64_t common_bytes = 8 * most * y_most
         cdef int64_t size = common_bytes + 8 * top * y_top + statistics_scratch(top, y_top) + 64, first, last, i
-        cdef int threads = region(self.workers)
-        cdef _Scratch scratch = _Scratch(size * threads)
+        cdef int threads = enter_region(self.workers)
+        cdef Scratch scratch = Scratch(size * threads)
         cdef int64_t step = max(threads, SLICE_ROWS * 64 * threads // max(1, self.n * most * y_most))
         try:
             for first in range(0, pair.shape[0], step):
@@ -135,8 +130,7 @@ cdef class PairCounter:
                                        scratch.memory + size * threadid(), common_bytes, top, y_top)
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
         return 0
 
     cdef void tile_pair(self, int64_t begin, int64_t end, int64_t y_begin, int64_t y_end, int64_t stride,

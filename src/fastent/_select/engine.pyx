@@ -5,16 +5,15 @@ a table, or, where the table would be large, stratum by stratum. Everything is a
 neither on the method nor on how work is cut. Long calls come back to Python between slices, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
-import numpy as np
+from fastent._engine cimport Scratch, Tables, View, ceil_div, tables_of
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -62,9 +61,7 @@ cdef extern from "kernels.h" nogil:
         int64_t term(const select_terms *, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int select_tables(const select_table **)
+    const void **select_tables()
 
 # The one place where C's numbers get names in Python.
 STATISTICS = {
@@ -85,24 +82,15 @@ cdef enum:
     SERIAL_CYCLES = 1 << 18   # of work, below which waking threads costs more than it gives
     COLUMN_CYCLES = 64        # from the counts of a column to its statistics
 
-cdef const select_table *tables[MAX_TABLES]
-cdef int table_count = select_tables(tables)
-cdef const select_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(select_tables())
+cdef const select_table *active = <const select_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Count with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+    active = <const select_table *>tables.named(name)
 
 
 def isa():
@@ -110,37 +98,8 @@ def isa():
     return active.isa.decode()
 
 
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef class _View:
-    """The buffer of an array, held while a call runs."""
-    cdef Py_buffer view
-
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-
-cdef class _Scratch:
-    """Memory of a call, one piece of zeros for each worker."""
-    cdef char *memory
-
-    def __cinit__(self, int64_t size):
-        self.memory = <char *>PyMem_RawCalloc(<size_t>max(1, size), 1)
-        if self.memory == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef int region(int workers, int64_t cycles) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and cycles > SERIAL_CYCLES and _openmp.enter() else 1
+cdef inline int worthwhile(int workers, int64_t cycles) noexcept:
+    return workers if cycles > SERIAL_CYCLES else 1
 
 
 def aligned_zeros(int64_t words):
@@ -209,7 +168,7 @@ cdef class Candidates:
     cdef const select_table *kernels
     cdef select_terms terms
     cdef select_planes job
-    cdef _View codes_view, columns_view
+    cdef View codes_view, columns_view
     cdef object keep, columnar, planes, parts
     cdef int64_t n, m, words, all_y_levels
     cdef int workers
@@ -269,7 +228,7 @@ cdef class Candidates:
             return 0
         cdef const int64_t[::1] columns = packed, level = levels, first_plane = first
         cdef uint64_t[:, :, ::1] planes = self.planes
-        self.codes_view = _View(self.codes)
+        self.codes_view = View(self.codes)
         self.job.codes = <const char *>self.codes_view.view.buf
         self.job.item = self.codes_view.view.itemsize
         self.job.row_stride, self.job.column_stride = self.codes_view.view.strides[0], self.codes_view.view.strides[1]
@@ -280,8 +239,8 @@ cdef class Candidates:
 
     cdef int run_pack(self, int64_t count) except -1:
         cdef int64_t groups = ceil_div(count, SELECT_GROUP), chunk_rows, chunks, units, unit, first, last, step
-        cdef int threads = region(self.workers, self.n * count // 4)
-        cdef _Scratch scratch = _Scratch(SELECT_SCRATCH * threads)
+        cdef int threads = enter_region(worthwhile(self.workers, self.n * count // 4))
+        cdef Scratch scratch = Scratch(SELECT_SCRATCH * threads, True)
         chunks = 1 if groups >= 4 * threads else ceil_div(4 * threads, groups)
         chunk_rows = max(SELECT_BLOCK, ceil_div(ceil_div(self.n, chunks), SELECT_BLOCK) * SELECT_BLOCK)
         chunks = ceil_div(self.n, chunk_rows)
@@ -298,8 +257,7 @@ cdef class Candidates:
                                           scratch.memory + SELECT_SCRATCH * threadid())
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
         return 0
 
     def planes_of(self, int64_t column):
@@ -328,8 +286,8 @@ cdef class Candidates:
         if not count:
             return
         cdef int64_t groups = (blocks[:, 3] - blocks[:, 2]).sum()
-        cdef int threads = region(self.workers, groups * self.words * meeting.target_count
-                                  + count * SELECT_LANES * COLUMN_CYCLES)
+        cdef int64_t cycles = groups * self.words * meeting.target_count + count * SELECT_LANES * COLUMN_CYCLES
+        cdef int threads = enter_region(worthwhile(self.workers, cycles))
         chunks = 1 if count >= 2 * threads else ceil_div(2 * threads, count)
         chunk_words = max(SELECT_WORDS, ceil_div(ceil_div(self.words, chunks), SELECT_WORDS) * SELECT_WORDS)
         chunks = max(1, ceil_div(self.words, chunk_words))
@@ -340,7 +298,7 @@ cdef class Candidates:
             self.parts = np.empty(step * chunks * part, np.int64)
         cdef int64_t[::1] common = self.parts
         table_bytes = 8 * int(self.levels[self.packed].max()) * meeting.w_levels * meeting.y_levels
-        cdef _Scratch scratch = _Scratch(table_bytes * threads)
+        cdef Scratch scratch = Scratch(table_bytes * threads, True)
         try:
             for first in range(0, count, step):
                 last = min(first + step, count)
@@ -363,8 +321,7 @@ cdef class Candidates:
                                         <int64_t *>(scratch.memory + table_bytes * threadid()))
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
 
     cdef void overlap(self, Meeting meeting, int64_t begin, int64_t end, int64_t word, int64_t words,
                       int64_t *common, int64_t part) noexcept nogil:
@@ -425,13 +382,13 @@ cdef class Candidates:
         if self.columns_view is None:
             item = self.codes.itemsize
             self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
-            self.columns_view = _View(self.columnar)
+            self.columns_view = View(self.columnar)
         levels = int(self.levels[wanted].max())
         cdef int64_t size = 8 * max(min(levels * meeting.w_levels * meeting.y_levels, SELECT_CELLS),
                                     levels * (2 * meeting.y_levels + 2) + 2 * meeting.y_levels)
         size += 16 * SELECT_PRIVATE
-        cdef int threads = region(self.workers, 2 * self.n * count)
-        cdef _Scratch scratch = _Scratch(size * threads)
+        cdef int threads = enter_region(worthwhile(self.workers, 2 * self.n * count))
+        cdef Scratch scratch = Scratch(size * threads, True)
         step = max(threads, SLICE_SAMPLES * threads // max(1, self.n))
         try:
             for first in range(0, count, step):
@@ -441,8 +398,7 @@ cdef class Candidates:
                         self.meet_column(meeting, column[i], numbers, result, scratch.memory + size * threadid())
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
 
     cdef void meet_column(self, Meeting meeting, int64_t column, const int64_t[::1] which, double[:, ::1] out,
                           char *scratch) noexcept nogil:
