@@ -1,15 +1,17 @@
 # cython: cdivision=True
-"""The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows.
+"""The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows, and within
+long ones over their parts.
 
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-from fastent._engine cimport Buffers, Scratch, Tables, ceil_div, tables_of, whole_lines
+from fastent._engine cimport Buffers, Scratch, Tables, ceil_div, piece, tables_of, whole_lines
 from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
@@ -18,7 +20,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
         NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
-        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
+        SAMPLE_ROOM, SAMPLE_TERMS, SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
 
     ctypedef struct normal_job:
         char *data[NORMAL_OPERANDS]
@@ -37,6 +39,13 @@ cdef extern from "kernels.h" nogil:
         void gather(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
         double sample(const void *, int64_t, int64_t, int64_t, double, int, void *) noexcept nogil
         int64_t sample_scratch(int64_t, int64_t, int) noexcept nogil
+        int put_in_order(const void *, int64_t, int64_t, int64_t, double *, double *, void *) noexcept nogil
+        void merge(const double *, int64_t, const double *, int64_t, int64_t, int64_t, double *) noexcept nogil
+        int64_t sample_room(int64_t, int) noexcept nogil
+        void extend(double *, int64_t, int64_t, int) noexcept nogil
+        double sample_sum(const double *, int64_t, int64_t, int, int64_t, int64_t) noexcept nogil
+        double sample_total(const double *, int64_t) noexcept nogil
+        double histogram(const double *, int64_t, int64_t, double) noexcept nogil
         double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
@@ -55,6 +64,7 @@ cdef enum:
     PIECE = 1 << 14          # entries that a worker takes at a time
     TOGETHER = 8             # samples that are gathered together when they lie beside each other,
     GATHERED = 1 << 20       # and the bytes that they may take
+    LONG = 1 << 18           # numbers from which on workers share a sample, if there are not enough for all
 
 cdef Tables tables = tables_of(continuous_tables())
 cdef const continuous_table *active = <const continuous_table *>tables.best()
@@ -139,12 +149,16 @@ def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, i
     cdef const char *data = <const char *>buffers.address(x)
     cdef const int64_t[::1] starts = offsets
     cdef const int64_t[::1] windows = m
-    cdef int64_t samples = starts.shape[0], item = x.itemsize
+    cdef int64_t samples = starts.shape[0], item = x.itemsize, i
     result = np.empty(samples)
     if samples:
         threads = enter_region(workers)
         try:
-            run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
+            if n >= LONG and (threads == 1 or samples < threads):
+                for i in range(samples):
+                    result[i] = long_sample(data + starts[i], item, n, step, sum, windows[i], scale, threads)
+            else:
+                run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
         finally:
             leave_region(threads)
     return result
@@ -197,6 +211,67 @@ cdef void run_group(const continuous_table *table, const char *data, const int64
             result[next + i] = table.sample(gathered + i * n * item, item, n, m[next + i], scale, sum,
                                             scratch)
         next += rows
+
+
+cdef double long_sample(const char *data, int64_t item, int64_t n, int64_t step, int sum, int64_t m, double scale,
+                        int workers) except? -1:
+    """One sample: runs of it put in order and merged two by two, then the parts of the sum."""
+    cdef const continuous_table *table = active
+    cdef int64_t room = table.sample_room(m, sum), size = n + 2 * room + SAMPLE_ROOM, parts = ceil_div(n, SAMPLE_TERMS)
+    cdef int64_t cost = SAMPLE_TERMS * (1 + m // 8 if sum == SAMPLE_SLOPES else 1), runs = 1, first, last, i
+    cdef Scratch scratch = Scratch(16 * size)
+    cdef double *x = <double *>scratch.memory + room
+    cdef double *spare = x + size
+    while runs < workers:
+        runs *= 2
+    if not sort_runs(data, item, n, step, x, spare, runs, workers):
+        return NAN
+    while runs > 1:
+        merge_runs(x, n, runs, spare, workers)
+        runs //= 2
+        x, spare = spare, x
+    if sum == SAMPLE_HISTOGRAM:
+        return table.histogram(x, n, m, scale)
+    table.extend(x, n, m, sum)
+    for first in range(0, parts, max(workers, SLICE * workers // cost)):
+        last = min(first + max(workers, SLICE * workers // cost), parts)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                spare[i] = table.sample_sum(x, n, m, sum, i * SAMPLE_TERMS, min(n, (i + 1) * SAMPLE_TERMS))
+        if last < parts:
+            PyErr_CheckSignals()
+    return table.sample_total(spare, parts)
+
+
+cdef int sort_runs(const char *data, int64_t item, int64_t n, int64_t step, double *x, double *spare, int64_t runs,
+                   int workers) except -1:
+    """Run i begins at n i / runs, so that two that are merged are one of half as many. 0 if there is a nan."""
+    cdef const continuous_table *table = active
+    cdef int64_t size = whole_lines(table.sample_scratch(0, 0, SAMPLE_WINDOWS)), i, begin, end
+    cdef Scratch scratch = Scratch(size * workers)
+    cdef uint8_t[::1] sorted = np.empty(runs, np.uint8)
+    with nogil:
+        for i in prange(runs, num_threads=workers, schedule="dynamic", chunksize=1):
+            begin, end = n * i // runs, n * (i + 1) // runs
+            sorted[i] = table.put_in_order(data + begin * step, item, step, end - begin, x + begin, spare + begin,
+                                           scratch.memory + size * threadid())
+    PyErr_CheckSignals()
+    return np.asarray(sorted).all()
+
+
+cdef int merge_runs(const double *x, int64_t n, int64_t runs, double *to, int workers) except -1:
+    """Each run of even number and the one behind it, in as many shares as keep the workers busy."""
+    cdef const continuous_table *table = active
+    cdef int64_t shares = ceil_div(4 * workers, runs // 2), unit, share, begin, middle, end
+    with nogil:
+        for unit in prange(runs // 2 * shares, num_threads=workers, schedule="dynamic", chunksize=1):
+            begin, share = unit // shares * 2, unit % shares
+            middle, end = n * (begin + 1) // runs, n * (begin + 2) // runs
+            begin = n * begin // runs
+            table.merge(x + begin, middle - begin, x + middle, end - middle, piece(end - begin, share, shares),
+                        piece(end - begin, share + 1, shares), to + begin)
+    PyErr_CheckSignals()
+    return 0
 
 
 cdef enum:
