@@ -20,7 +20,7 @@ cdef extern from "kernels.h" nogil:
     enum:
         CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
         NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
-        SAMPLE_ROOM, SAMPLE_TERMS, SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
+        SAMPLE_ROOM, SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
 
     ctypedef struct normal_job:
         char *data[NORMAL_OPERANDS]
@@ -43,6 +43,7 @@ cdef extern from "kernels.h" nogil:
         void merge(const double *, int64_t, const double *, int64_t, int64_t, int64_t, double *) noexcept nogil
         int64_t sample_room(int64_t, int) noexcept nogil
         void extend(double *, int64_t, int64_t, int) noexcept nogil
+        int64_t sample_terms(int64_t, int) noexcept nogil
         double sample_sum(const double *, int64_t, int64_t, int, int64_t, int64_t) noexcept nogil
         double sample_total(const double *, int64_t) noexcept nogil
         double histogram(const double *, int64_t, int64_t, double) noexcept nogil
@@ -64,7 +65,9 @@ cdef enum:
     PIECE = 1 << 14          # entries that a worker takes at a time
     TOGETHER = 8             # samples that are gathered together when they lie beside each other,
     GATHERED = 1 << 20       # and the bytes that they may take
-    LONG = 1 << 18           # numbers from which on workers share a sample, if there are not enough for all
+    LONG = 1 << 18           # numbers from which on workers share a sample, if there are not enough for all;
+    SLOW = 1 << 24           # where it costs this much, they do in any case, so that Ctrl-C comes in between
+    RUN = 1 << 24            # numbers that are put in order by one worker, at most
 
 cdef Tables tables = tables_of(continuous_tables())
 cdef const continuous_table *active = <const continuous_table *>tables.best()
@@ -154,7 +157,7 @@ def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, i
     if samples:
         threads = enter_region(workers)
         try:
-            if n >= LONG and (threads == 1 or samples < threads):
+            if (n >= LONG and samples < threads) or sample_cost(n, np.max(m), sum) >= SLOW:
                 for i in range(samples):
                     result[i] = long_sample(data + starts[i], item, n, step, sum, windows[i], scale, threads)
             else:
@@ -162,6 +165,10 @@ def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, i
         finally:
             leave_region(threads)
     return result
+
+
+cdef inline int64_t sample_cost(int64_t n, int64_t m, int sum) noexcept:
+    return n * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
 
 
 cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, int64_t n, int64_t step, int sum,
@@ -176,7 +183,7 @@ cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, 
     cdef int64_t stride = needed + whole_lines(together * n * item)
     cdef Scratch scratch = Scratch(stride * workers)
     cdef char *memory = scratch.memory
-    cost = n * together * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
+    cost = sample_cost(n * together, m, sum)
     groups = ceil_div(samples, together)
     slice_groups = max(workers, SLICE * workers // cost)
     for first in range(0, groups, slice_groups):
@@ -217,12 +224,12 @@ cdef double long_sample(const char *data, int64_t item, int64_t n, int64_t step,
                         int workers) except? -1:
     """One sample: runs of it put in order and merged two by two, then the parts of the sum."""
     cdef const continuous_table *table = active
-    cdef int64_t room = table.sample_room(m, sum), size = n + 2 * room + SAMPLE_ROOM, parts = ceil_div(n, SAMPLE_TERMS)
-    cdef int64_t cost = SAMPLE_TERMS * (1 + m // 8 if sum == SAMPLE_SLOPES else 1), runs = 1, first, last, i
+    cdef int64_t room = table.sample_room(m, sum), size = n + 2 * room + SAMPLE_ROOM, runs = 1
+    cdef int64_t terms = table.sample_terms(m, sum), parts = ceil_div(n, terms), together, first, last, i
     cdef Scratch scratch = Scratch(16 * size)
     cdef double *x = <double *>scratch.memory + room
     cdef double *spare = x + size
-    while runs < workers:
+    while runs < workers or n > runs * RUN:
         runs *= 2
     if not sort_runs(data, item, n, step, x, spare, runs, workers):
         return NAN
@@ -233,11 +240,12 @@ cdef double long_sample(const char *data, int64_t item, int64_t n, int64_t step,
     if sum == SAMPLE_HISTOGRAM:
         return table.histogram(x, n, m, scale)
     table.extend(x, n, m, sum)
-    for first in range(0, parts, max(workers, SLICE * workers // cost)):
-        last = min(first + max(workers, SLICE * workers // cost), parts)
+    together = max(workers, SLICE * workers // sample_cost(terms, m, sum))
+    for first in range(0, parts, together):
+        last = min(first + together, parts)
         with nogil:
             for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
-                spare[i] = table.sample_sum(x, n, m, sum, i * SAMPLE_TERMS, min(n, (i + 1) * SAMPLE_TERMS))
+                spare[i] = table.sample_sum(x, n, m, sum, i * terms, min(n, (i + 1) * terms))
         if last < parts:
             PyErr_CheckSignals()
     return table.sample_total(spare, parts)
@@ -247,30 +255,35 @@ cdef int sort_runs(const char *data, int64_t item, int64_t n, int64_t step, doub
                    int workers) except -1:
     """Run i begins at n i / runs, so that two that are merged are one of half as many. 0 if there is a nan."""
     cdef const continuous_table *table = active
-    cdef int64_t size = whole_lines(table.sample_scratch(0, 0, SAMPLE_WINDOWS)), i, begin, end
+    cdef int64_t size = whole_lines(table.sample_scratch(0, 0, SAMPLE_WINDOWS)), first, last, i, begin, end
     cdef Scratch scratch = Scratch(size * workers)
     cdef uint8_t[::1] sorted = np.empty(runs, np.uint8)
-    with nogil:
-        for i in prange(runs, num_threads=workers, schedule="dynamic", chunksize=1):
-            begin, end = n * i // runs, n * (i + 1) // runs
-            sorted[i] = table.put_in_order(data + begin * step, item, step, end - begin, x + begin, spare + begin,
-                                           scratch.memory + size * threadid())
-    PyErr_CheckSignals()
+    for first in range(0, runs, workers):
+        last = min(first + workers, runs)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                begin, end = n * i // runs, n * (i + 1) // runs
+                sorted[i] = table.put_in_order(data + begin * step, item, step, end - begin, x + begin, spare + begin,
+                                               scratch.memory + size * threadid())
+        PyErr_CheckSignals()
     return np.asarray(sorted).all()
 
 
 cdef int merge_runs(const double *x, int64_t n, int64_t runs, double *to, int workers) except -1:
     """Each run of even number and the one behind it, in as many shares as keep the workers busy."""
     cdef const continuous_table *table = active
-    cdef int64_t shares = ceil_div(4 * workers, runs // 2), unit, share, begin, middle, end
-    with nogil:
-        for unit in prange(runs // 2 * shares, num_threads=workers, schedule="dynamic", chunksize=1):
-            begin, share = unit // shares * 2, unit % shares
-            middle, end = n * (begin + 1) // runs, n * (begin + 2) // runs
-            begin = n * begin // runs
-            table.merge(x + begin, middle - begin, x + middle, end - middle, piece(end - begin, share, shares),
-                        piece(end - begin, share + 1, shares), to + begin)
-    PyErr_CheckSignals()
+    cdef int64_t shares = max(ceil_div(4 * workers, runs // 2), 2 * n // runs * 4 // SLICE), units = runs // 2 * shares
+    cdef int64_t first, last, unit, share, begin, middle, end
+    for first in range(0, units, 4 * workers):
+        last = min(first + 4 * workers, units)
+        with nogil:
+            for unit in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                begin, share = unit // shares * 2, unit % shares
+                middle, end = n * (begin + 1) // runs, n * (begin + 2) // runs
+                begin = n * begin // runs
+                table.merge(x + begin, middle - begin, x + middle, end - middle, piece(end - begin, share, shares),
+                            piece(end - begin, share + 1, shares), to + begin)
+        PyErr_CheckSignals()
     return 0
 
 

@@ -19,6 +19,7 @@ const continuous_table TABLE_NAME(VARIANT) = {
     .put_in_order = put_in_order,
     .merge = merge,
     .extend = extend,
+    .sample_terms = sample_terms,
     .sample_sum = sample_sum,
     .sample_total = sample_total,
     .histogram = histogram_entropy,

@@ -30,7 +30,6 @@ typedef struct {
 #define NORMAL_SCRATCH (12 * CONTINUOUS_BLOCK * 8)
 
 #define SAMPLE_ROOM 32 /* numbers of room behind a sample, besides its window */
-#define SAMPLE_TERMS (1 << 16) /* terms of a sum over a sample that are added up apart, whoever adds them */
 
 /* What is summed over a sorted sample. */
 enum sample_sum {
@@ -60,7 +59,9 @@ typedef struct {
     /* What is summed needs room for sample_room() numbers before x and that many and SAMPLE_ROOM behind. */
     int64_t (*sample_room)(int64_t m, int sum);
     void (*extend)(double *x, int64_t n, int64_t m, int sum);
-    /* SAMPLE_TERMS of the n terms, and what all these give together. A histogram is done as a whole. */
+    /* So many of the n terms are added up apart, whoever does it; then what all these parts give together. A histogram is
+     * done as a whole. */
+    int64_t (*sample_terms)(int64_t m, int sum);
     double (*sample_sum)(const double *x, int64_t n, int64_t m, int sum, int64_t begin, int64_t end);
     double (*sample_total)(const double *parts, int64_t count);
     double (*histogram)(const double *x, int64_t n, int64_t bins, double scale);

@@ -234,6 +234,12 @@ static double sample_sum(const double *x, int64_t n, int64_t m, int which, int64
     return log_sum_value(&s);
 }
 
+/* Whole blocks; fewer of terms that take long. */
+static int64_t sample_terms(int64_t m, int which) {
+    enum { MOST_BLOCKS = 128 };
+    return CONTINUOUS_BLOCK * larger(1, which == SAMPLE_SLOPES ? MOST_BLOCKS * 8 / (8 + m) : MOST_BLOCKS);
+}
+
 /* The sum of its parts, to twice the digits. */
 static double sample_total(const double *parts, int64_t count) {
     double sum = parts[0], lost = 0;
@@ -247,14 +253,14 @@ static double sample_total(const double *parts, int64_t count) {
 
 static double sample(const void *raw, int64_t item, int64_t n, int64_t m, double scale, int which, void *scratch) {
     double *x = (double *)((uint32_t *)scratch + SORT_COUNTS) + room(m, which), *spare = x + n + room(m, which) + SAMPLE_ROOM;
-    int64_t parts = 0;
+    int64_t parts = 0, terms = sample_terms(m, which);
     if (!put_in_order(raw, item, item, n, x, spare, scratch))
         return __builtin_nan("");
     if (which == SAMPLE_HISTOGRAM)
         return histogram_entropy(x, n, m, scale);
     extend(x, n, m, which);
-    for (int64_t begin = 0; begin < n; begin += SAMPLE_TERMS)
-        spare[parts++] = sample_sum(x, n, m, which, begin, smaller(n, begin + SAMPLE_TERMS));
+    for (int64_t begin = 0; begin < n; begin += terms)
+        spare[parts++] = sample_sum(x, n, m, which, begin, smaller(n, begin + terms));
     return sample_total(spare, parts);
 }
 
