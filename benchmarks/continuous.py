@@ -78,6 +78,15 @@ def works(scale: float) -> Iterator[Work]:
             },
             {"SciPy": 4},
         )  # fmt: skip
+    long = rng.standard_normal(int(10_000_000 * scale))
+    yield Work(
+        f"differential entropy by vasicek, one sample of {long.size}", long.size, "ns per sample",
+        {
+            "fastent": lambda: continuous.differential_entropy(long, method="vasicek"),
+            "SciPy": lambda: scipy.stats.differential_entropy(long, method="vasicek"),
+            "np.sort alone": lambda: np.sort(long),
+        },
+    )  # fmt: skip
     columns = np.ascontiguousarray(x.T)
     yield Work(
         f"differential entropy by vasicek, 10000 x {rows}, columns", x.size, "ns per sample",

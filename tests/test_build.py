@@ -22,10 +22,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from fastent import _config, _openmp
+from fastent import _config
 from fastent._rows import engine
 
 PROJECT = Path(__file__).parents[1]
+SHARED = [importlib.import_module(f"fastent.{name}") for name in ("_openmp", "_engine")]
 ENGINES = [importlib.import_module(f"fastent.{folder}.engine") for folder in _config.ENGINES]
 FUSED = {"rows", "logits", "continuous"}  # engines whose kernels are floating-point products
 CALLED = {"memcpy", "memmove", "memset"}  # what a compiler may put in for a loop
@@ -148,7 +149,7 @@ def shown(found: list[Instruction]) -> str:
 
 
 def libraries() -> list[str]:
-    return [str(module.__file__) for module in (*ENGINES, _openmp)]
+    return [str(module.__file__) for module in (*ENGINES, *SHARED)]
 
 
 def group_sets() -> Iterator[tuple[str, dict[str, Group]]]:
@@ -183,13 +184,14 @@ def test_wide_registers_stay_in_their_kernels() -> None:
             assert not too_wide, shown(too_wide)
         if "v4" in kernels:
             assert any("%zmm" in i.text for i in within(library, kernels["v4"]))
-    wide = [i for i in instructions(str(_openmp.__file__)) if WIDE.search(i.text)]
-    assert not wide, shown(wide)
+    for module in SHARED:
+        wide = [i for i in instructions(str(module.__file__)) if WIDE.search(i.text)]
+        assert not wide, shown(wide)
 
 
 def test_the_baseline_is_the_baseline() -> None:
     """Outside v3 and v4 nothing that came after SSE2: AVX on xmm registers would crash an old processor, too."""
-    for library, kernels in [*group_sets(), (str(_openmp.__file__), {})]:
+    for library, kernels in [*group_sets(), *((str(module.__file__), {}) for module in SHARED)]:
         flagged = [kernels[isa] for isa in ("v3", "v4") if isa in kernels]
         newer = [i for i in outside(library, *flagged) if NEWER.match(i.text) and not HARMLESS.match(i.text)]
         assert not newer, shown(newer)

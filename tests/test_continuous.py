@@ -105,6 +105,47 @@ def test_nearly_equal_distributions_keep_their_digits(family, size):
         assert got > 0 and relative(got, want) < (1e-14 if family is not Bernoulli else 1e-15 / size)
 
 
+def exact_gamma_kl(a, s, b, t):
+    a, s, b, t = (mp.mpf(float(x)) for x in (a, s, b, t))
+    return (a - b) * mp.digamma(a) - mp.loggamma(a) + mp.loggamma(b) - b * mp.log(s / t) + a * (s / t - 1)
+
+
+def exact_beta_kl(a, b, x, y):
+    a, b, x, y = (mp.mpf(float(value)) for value in (a, b, x, y))
+    logs = mp.loggamma(x) + mp.loggamma(y) - mp.loggamma(x + y) - mp.loggamma(a) - mp.loggamma(b) + mp.loggamma(a + b)
+    return logs + (a - x) * mp.digamma(a) + (b - y) * mp.digamma(b) + (x + y - a - b) * mp.digamma(a + b)
+
+
+@pytest.mark.parametrize("a", [1e-5, 0.3, 5.0, 31.0, 33.0, 500.0, 1e6])
+def test_nearly_equal_gammas_keep_their_digits(a):
+    with LOCK, mp.workdps(60):
+        for size in (0.2, 1 / 16, 0.03, 1e-3, 1e-6, 1e-9):
+            for b in (a * (1 + size), a * (1 - size)):
+                for scale in (1.0, a / b):  # of the same mean, too, where large shapes nearly agree
+                    got = continuous.kl_divergence(Gamma(a), Gamma(b, scale))
+                    bound = 1e-10 if size > 0.02 else 1e-14 if scale == 1 else 2e-13 * max(1, a)
+                    assert relative(got, exact_gamma_kl(a, 1, b, scale)) < bound
+            got = continuous.kl_divergence(Beta(a, 2.0), Beta(a * (1 + size), 2.0 * (1 - size)))
+            want = exact_beta_kl(a, 2.0, a * (1 + size), 2.0 * (1 - size))
+            assert relative(got, want) < max(1e-10, 1e-15 / size)  # the sum of the shapes is rounded
+
+
+def test_scales_at_the_ends_of_the_range():
+    """Ratios that overflow, where the divergence does not, and where it does."""
+    small, large = 1e-300, 1e300
+    for p, q in (
+        (Normal(0.0, small), Normal(0.0, large)),
+        (Laplace(0.0, small), Laplace(0.0, large)),
+        (Exponential(small), Exponential(large)),
+        (Gamma(1.0, small), Gamma(1.0, large)),
+    ):
+        logs = np.log(large) - np.log(small)
+        assert logs - 1.001 < continuous.kl_divergence(p, q) < logs
+        assert continuous.kl_divergence(q, p) == inf
+    got = continuous.kl_divergence(Uniform(0, [small, 5e-324]), Uniform(0, large))
+    np.testing.assert_allclose(got, np.log(large) - np.log([small, 5e-324]), rtol=1e-15)
+
+
 def test_gamma_and_beta_with_large_shapes():
     """ln Gamma is huge there and cancels."""
     with LOCK, mp.workdps(60):
@@ -197,6 +238,7 @@ def test_nan_parameters_give_nan():
     for p in (Normal(0, nan), Laplace(nan), Exponential(nan), Gamma(nan), Beta(nan, 1), Poisson(nan), Bernoulli(nan)):
         assert np.isnan(continuous.entropy(p)) and np.isnan(continuous.kl_divergence(p, p))
     assert np.isnan(continuous.kl_divergence(Uniform(nan, 1), Uniform(0, 1)))
+    assert np.isnan(continuous.kl_divergence(Exponential(nan, 0), Exponential(1, 1)))  # not covered, as far as one sees
 
 
 def test_records_are_immutable_copies():

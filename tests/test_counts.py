@@ -561,9 +561,9 @@ def test_errors() -> None:
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        ([1, 1, NAN, 1], r"weights must be finite and at least 0, got nan in row 2"),
-        ([1, 1, 1, np.inf], r"weights must be finite and at least 0, got inf in row 3"),
-        ([1, -0.5, -1, 1], r"weights must be finite and at least 0, got -0\.5 in row 1"),
+        ([1, 1, NAN, 1], r"weights must be finite and at least 0, got nan at index 2"),
+        ([1, 1, 1, np.inf], r"weights must be finite and at least 0, got inf at index 3"),
+        ([1, -0.5, -1, 1], r"weights must be finite and at least 0, got -0\.5 at index 1"),
         ([1, 1, 1], r"weights must be one number per sample, 4 of them, got shape \(3,\)"),
         ([[1, 1, 1, 1]], r"weights must be one number per sample, 4 of them, got shape \(1, 4\)"),
         (1, r"weights must be one number per sample, 4 of them, got shape \("),

@@ -48,6 +48,10 @@ CALLS = {
     "elements": lambda f, w: fastent.binary_entropy(np.broadcast_to(0.3, n), out=nowhere(n), workers=w),
     "pairs of elements": lambda f, w: fastent.binary_cross_entropy(
         np.broadcast_to(1, n), np.broadcast_to(0.3, n), out=nowhere(n), workers=w),
+    "wide windows of a sample": lambda f, w: fastent.continuous.differential_entropy(
+        row, method="correa", window_length=400_000, workers=w),
+    "wide windows of short samples": lambda f, w: fastent.continuous.differential_entropy(
+        row.reshape(4, -1), method="correa", window_length=120_000, workers=w),
 }
 MEASURES = {
     "entropy": fastent.entropy,

@@ -182,7 +182,8 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     ),
     "class_weight": (lambda: logits.cross_entropy(Z, [0, 1], class_weight=[1, 2]), ValueError, "per class, 3"),
     "negative weight": (
-        lambda: logits.cross_entropy(Z, [0, 1], class_weight=[1, 2, -1]), ValueError, "non-negative numbers, got -1",
+        lambda: logits.cross_entropy(Z, [0, 1], class_weight=[1, 2, -1]), ValueError,
+        "class_weight must be finite and at least 0, got -1.0 at index 2",
     ),
     "sample_weight": (lambda: logits.cross_entropy(Z, [0, 1], sample_weight=[1, 2, 3]), ValueError, "per row"),
     "infinite weight": (

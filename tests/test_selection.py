@@ -379,7 +379,7 @@ REFUSED: list[tuple[dict[str, Any], type[Exception], str]] = [
     ({"X": np.full((60, 2), None)}, ValueError, r"^select: X has a missing label in column 0, row 0"),
     ({"missing": "drop"}, ValueError, r"^select: missing must be 'raise', 'level' or 'omit', got 'drop'"),
     ({"sample_weight": np.zeros(60)}, ValueError, r"^select: sample_weight must not be zero for every sample"),
-    ({"sample_weight": -np.ones(60)}, ValueError, r"^select: .*must be finite and at least 0, got -1.0 in row 0"),
+    ({"sample_weight": -np.ones(60)}, ValueError, r"^select: .*must be finite and at least 0, got -1.0 at index 0"),
     ({"names": ["a"]}, ValueError, r"^select: names must be one for each of the 8 columns of X, got 1"),
     ({"must_include": ["z"]}, ValueError, r"^select: must_include has 'z', which is not the name of a column"),
     ({"exclude": [8]}, ValueError, r"^select: exclude has column 8, and X has columns 0 to 7"),

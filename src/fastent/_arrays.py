@@ -102,3 +102,16 @@ def fresh_dtype(*operands: Array | None) -> np.dtype[Any]:
     """float32 if all operands are floats of at most 32 bits, otherwise float64."""
     single = all(operand is None or operand.dtype in _SINGLE for operand in operands)
     return np.dtype(np.float32 if single else np.float64)
+
+
+def require(function: str, name: str, values: np.ndarray[Any, Any], allowed: np.ndarray[Any, Any], must: str) -> None:
+    """Every entry is allowed, or a refusal that names the first that is not."""
+    if allowed.all():
+        return
+    position = tuple(int(i) for i in np.argwhere(~allowed)[0])
+    place = f" at index {position[0] if len(position) == 1 else position}" if position else ""
+    raise ValueError(f"{function}: {name} must be {must}, got {values[position]}{place}")
+
+
+def require_weights(function: str, name: str, values: np.ndarray[Any, Any]) -> None:
+    require(function, name, values, (values >= 0) & (values < np.inf), "finite and at least 0")

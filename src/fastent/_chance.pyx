@@ -4,9 +4,9 @@ from cython.parallel cimport prange
 from libc.math cimport log
 from libc.stdint cimport int64_t
 
-import numpy as np
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 
 cdef double surplus(double n, double m) noexcept nogil:
@@ -53,12 +53,10 @@ def expected_mutual_information(a, a_times, b, b_times, int64_t total, int worke
     sums = np.zeros((len(a), len(b)))
     cdef double[:, ::1] out = sums
     cdef int64_t i, j, m = x.shape[0], k = y.shape[0]
-    cdef bint region = workers > 1 and m * k > 256 and _openmp.enter()
-    cdef int threads = workers if region else 1
+    cdef int threads = enter_region(workers if m * k > 256 else 1)
     with nogil:
         for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
             for j in range(k):
                 out[i, j] = expected_of_pair(x[i], y[j], total)
-    if region:
-        _openmp.leave()
+    leave_region(threads)
     return float(a_times @ sums @ b_times)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastent._arrays import FLOATS, Array, as_array
+from fastent._arrays import FLOATS, Array, as_array, require_weights
 from fastent._logits import engine
 from fastent._rows.engine import DTYPES
 from fastent._threads import workers_for
@@ -89,9 +89,7 @@ def check_weights(function: str, name: str, weights: Any, shape: tuple[int, ...]
         raise ValueError(
             f"{function}: {name} must have one number per {what}, shape {shape}, got shape {values.shape}"
         ) from None
-    if not (np.isfinite(found) & (found >= 0)).all():
-        bad = found[~(np.isfinite(found) & (found >= 0))].flat[0]
-        raise ValueError(f"{function}: {name} must hold finite non-negative numbers, got {bad}")
+    require_weights(function, name, found)
     return found
 
 

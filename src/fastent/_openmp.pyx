@@ -46,7 +46,7 @@ cdef extern from *:
         if (!__atomic_exchange_n(&watching, 1, __ATOMIC_RELAXED))
             pthread_atfork(before_fork, NULL, in_child);
     }
-    static int enter_region(void) {
+    static int try_region(void) {
         if (forked_unsafely)
             return 0;
         watch_forks();
@@ -54,7 +54,7 @@ cdef extern from *:
     }
     #else
     #include <intrin.h>
-    static int enter_region(void) { return _InterlockedExchange((volatile long *)&region_taken, 1) == 0; }
+    static int try_region(void) { return _InterlockedExchange((volatile long *)&region_taken, 1) == 0; }
     static void give_region(void) { _InterlockedExchange((volatile long *)&region_taken, 0); }
     #endif
 
@@ -69,8 +69,19 @@ cdef extern from *:
     int OPENMP_VERSION
     const char *COMPILER
     int omp_get_max_threads() nogil
-    int enter_region() nogil
+    int try_region() nogil
     void give_region() nogil
+
+
+cdef int enter_region(int workers) noexcept:
+    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
+    return workers if workers > 1 and try_region() else 1
+
+
+cdef void leave_region(int workers) noexcept:
+    """Let others run parallel regions again, if these workers were one."""
+    if workers > 1:
+        give_region()
 
 
 def max_threads():
@@ -90,7 +101,7 @@ def compiler():
 
 def enter():
     """Try to become the one thread that runs a parallel region; False if another one does, or a fork made it unsafe."""
-    return bool(enter_region())
+    return bool(try_region())
 
 
 def leave():

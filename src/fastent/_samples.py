@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastent._arrays import require_weights
 from fastent._codes import Codes, as_codes
 from fastent._counts import engine
 from fastent._counts import labels as label_engine
@@ -103,10 +104,7 @@ def check_weights(function: str, weights: Any, samples: int) -> Array | None:
         raise ValueError(
             f"{function}: weights must be one number per sample, {samples} of them, got shape {values.shape}"
         )
-    bad = ~((values >= 0) & (values < np.inf))
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(f"{function}: weights must be finite and at least 0, got {values[row]} in row {row}")
+    require_weights(function, "weights", values)
     return values
 
 

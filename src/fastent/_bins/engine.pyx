@@ -3,15 +3,14 @@
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 
-import numpy as np
+from fastent._engine cimport Scratch, Tables, View, ceil_div, tables_of
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -32,56 +31,21 @@ cdef extern from "kernels.h" nogil:
         void cut(const bins_job *, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int bins_tables(const bins_table **)
+    const void **bins_tables()
 
 cdef enum:
     CHUNK_ROWS = 1 << 15     # of one tile: its codes stay in the second cache
     SLICE_TILES = 256        # per worker, between looks at Ctrl-C
 
-cdef const bins_table *tables[MAX_TABLES]
-cdef int table_count = bins_tables(tables)
-cdef const bins_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(bins_tables())
+cdef const bins_table *active = <const bins_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Cut with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef class _View:
-    """The buffer of an array, held while a call runs."""
-    cdef Py_buffer view
-
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-
-cdef class _Scratch:
-    """Memory of a call, one piece for each worker."""
-    cdef char *memory
-
-    def __cinit__(self, int64_t size):
-        self.memory = <char *>PyMem_RawMalloc(<size_t>max(1, size))
-        if self.memory == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
+    active = <const bins_table *>tables.named(name)
 
 
 def cut(x, edges, missing, codes, int workers):
@@ -90,9 +54,9 @@ def cut(x, edges, missing, codes, int workers):
     x: (rows, columns) float32 or float64, any strides; edges: for each column an array of its inner edges, sorted, of
     the dtype of x; missing: int64, the code of nan in each column; codes: uint8 or uint16 in Fortran order.
     """
-    cdef _View x_view = _View(x), codes_view = _View(codes)
+    cdef View x_view = View(x), codes_view = View(codes)
     flat = np.concatenate([*edges, np.zeros(1, x.dtype)])
-    cdef _View edges_view = _View(flat)
+    cdef View edges_view = View(flat)
     counts = np.array([len(one) for one in edges], np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     cdef const int64_t[::1] count = counts, offset = offsets, absent = missing
@@ -108,9 +72,9 @@ def cut(x, edges, missing, codes, int workers):
     job.missing = &absent[0]
     job.codes, job.code_item = <char *>codes_view.view.buf, codes_view.view.itemsize
     job.code_stride = codes_view.view.strides[1]
-    groups, chunks = (m + BINS_GROUP - 1) // BINS_GROUP, (n + CHUNK_ROWS - 1) // CHUNK_ROWS
-    cdef int threads = workers if workers > 1 and _openmp.enter() else 1
-    cdef _Scratch scratch = _Scratch(BINS_SCRATCH * threads)
+    groups, chunks = ceil_div(m, BINS_GROUP), ceil_div(n, CHUNK_ROWS)
+    cdef int threads = enter_region(workers)
+    cdef Scratch scratch = Scratch(BINS_SCRATCH * threads)
     step = SLICE_TILES * threads
     try:
         for first in range(0, groups * chunks, step):
@@ -122,5 +86,4 @@ def cut(x, edges, missing, codes, int workers):
                                 scratch.memory + BINS_SCRATCH * threadid())
             PyErr_CheckSignals()
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)

@@ -1,25 +1,26 @@
 # cython: cdivision=True
-"""The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows.
+"""The continuous engine: divergences of diagonal normals in parallel over outputs, sorted samples over rows, and within
+long ones over their parts.
 
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int32_t, int64_t, uintptr_t
+from libc.math cimport NAN
+from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memset
 
-import numpy as np
+from fastent._engine cimport Buffers, Scratch, Tables, ceil_div, piece, tables_of, whole_lines
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 cdef extern from "kernels.h" nogil:
     enum:
         CONTINUOUS_MAX_DIMS, CONTINUOUS_BLOCK
         NORMAL_INPUTS, NORMAL_OPERANDS, NORMAL_SCRATCH
-        SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
+        SAMPLE_ROOM, SAMPLE_WINDOWS, SAMPLE_GAPS, SAMPLE_SLOPES, SAMPLE_NEIGHBORS, SAMPLE_HISTOGRAM
 
     ctypedef struct normal_job:
         char *data[NORMAL_OPERANDS]
@@ -38,12 +39,18 @@ cdef extern from "kernels.h" nogil:
         void gather(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, void *) noexcept nogil
         double sample(const void *, int64_t, int64_t, int64_t, double, int, void *) noexcept nogil
         int64_t sample_scratch(int64_t, int64_t, int) noexcept nogil
+        int put_in_order(const void *, int64_t, int64_t, int64_t, double *, double *, void *) noexcept nogil
+        void merge(const double *, int64_t, const double *, int64_t, int64_t, int64_t, double *) noexcept nogil
+        int64_t sample_room(int64_t, int) noexcept nogil
+        void extend(double *, int64_t, int64_t, int) noexcept nogil
+        int64_t sample_terms(int64_t, int) noexcept nogil
+        double sample_sum(const double *, int64_t, int64_t, int, int64_t, int64_t) noexcept nogil
+        double sample_total(const double *, int64_t) noexcept nogil
+        double histogram(const double *, int64_t, int64_t, double) noexcept nogil
         double cross_neighbors(const double *, int64_t, const double *, int64_t, int64_t, int64_t) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int continuous_tables(const continuous_table **)
+    const void **continuous_tables()
 
 # The one place where C's numbers get names in Python.
 SUMS = {
@@ -58,64 +65,19 @@ cdef enum:
     PIECE = 1 << 14          # entries that a worker takes at a time
     TOGETHER = 8             # samples that are gathered together when they lie beside each other,
     GATHERED = 1 << 20       # and the bytes that they may take
+    LONG = 1 << 18           # numbers from which on workers share a sample, if there are not enough for all;
+    SLOW = 1 << 24           # where it costs this much, they do in any case, so that Ctrl-C comes in between
+    RUN = 1 << 24            # numbers that are put in order by one worker, at most
 
-cdef const continuous_table *tables[MAX_TABLES]
-cdef int table_count = continuous_tables(tables)
-cdef const continuous_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(continuous_tables())
+cdef const continuous_table *active = <const continuous_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Compute with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef class _Buffers:
-    """The buffers of a call's arrays, held while it runs."""
-    cdef Py_buffer views[NORMAL_OPERANDS]
-    cdef int held
-
-    cdef char *add(self, array, bint writable) except NULL:
-        PyObject_GetBuffer(array, &self.views[self.held], PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
-        self.held += 1
-        return <char *>self.views[self.held - 1].buf
-
-    def __dealloc__(self):
-        for i in range(self.held):
-            PyBuffer_Release(&self.views[i])
-
-
-cdef class _Scratch:
-    """Memory of a call, aligned for vectors."""
-    cdef void *memory
-    cdef char *aligned
-
-    def __cinit__(self, int64_t size):
-        self.memory = PyMem_RawMalloc(<size_t>(size + 64))
-        if self.memory == NULL:
-            raise MemoryError
-        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef int region(int workers) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and _openmp.enter() else 1
+    active = <const continuous_table *>tables.named(name)
 
 
 def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, bint single, bint outer,
@@ -125,7 +87,7 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
     operands: mu, log_var, mu_q, log_var_q, d_mu, d_log_var, None where absent; steps: one tuple per operand.
     """
     cdef normal_job job
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t outputs = 1, segments
     cdef int threads
     memset(&job, 0, sizeof(job))
@@ -138,9 +100,7 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
         job.reduce_shape[d] = n
         job.length *= n
     for i, operand in enumerate(operands):
-        if operand is None:
-            continue
-        job.data[i] = buffers.add(operand, i >= NORMAL_INPUTS)
+        job.data[i] = <char *>buffers.address(operand, i >= NORMAL_INPUTS)
         for d, step in enumerate(batch_steps[i]):
             job.batch_steps[i][d] = step
         for d, step in enumerate(reduce_steps[i]):
@@ -151,12 +111,11 @@ def normal_sums(operands, batch_shape, batch_steps, reduce_shape, reduce_steps, 
     segments = max(1, ceil_div(job.length, job.segment))
     sums = np.empty((segments, outputs))
     if outputs:
-        threads = region(workers)
+        threads = enter_region(workers)
         try:
             run_normal(&job, outputs, segments, sums, threads)
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
     total = sums[0]
     for i in range(1, segments):
         total += sums[i]
@@ -168,8 +127,8 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
     """Pieces of outputs times segments, slice by slice."""
     cdef const continuous_table *table = active
     cdef int64_t entries = max(1, min(job.segment, job.length)), width, pieces, units, unit, first, last, slice_units
-    cdef _Scratch scratch = _Scratch(<int64_t>NORMAL_SCRATCH * workers)
-    cdef char *memory = scratch.aligned
+    cdef Scratch scratch = Scratch(<int64_t>NORMAL_SCRATCH * workers)
+    cdef char *memory = scratch.memory
     width = max(1, PIECE // entries)
     if job.lanes_are_outputs:
         width = max(CONTINUOUS_BLOCK, width // CONTINUOUS_BLOCK * CONTINUOUS_BLOCK)
@@ -189,20 +148,27 @@ cdef int run_normal(const normal_job *job, int64_t outputs, int64_t segments, do
 
 def sample_sums(x, offsets, int64_t n, int64_t step, int sum, m, double scale, int workers):
     """One of SUMS over each sample: n numbers of x, `step` bytes apart from each of these offsets on; m for each."""
-    cdef _Buffers buffers = _Buffers()
-    cdef const char *data = buffers.add(x, False)
+    cdef Buffers buffers = Buffers()
+    cdef const char *data = <const char *>buffers.address(x)
     cdef const int64_t[::1] starts = offsets
     cdef const int64_t[::1] windows = m
-    cdef int64_t samples = starts.shape[0], item = x.itemsize
+    cdef int64_t samples = starts.shape[0], item = x.itemsize, i
     result = np.empty(samples)
     if samples:
-        threads = region(workers)
+        threads = enter_region(workers)
         try:
-            run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
+            if (n >= LONG and samples < threads) or sample_cost(n, np.max(m), sum) >= SLOW:
+                for i in range(samples):
+                    result[i] = long_sample(data + starts[i], item, n, step, sum, windows[i], scale, threads)
+            else:
+                run_samples(data, starts, item, n, step, sum, windows, scale, result, threads)
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
     return result
+
+
+cdef inline int64_t sample_cost(int64_t n, int64_t m, int sum) noexcept:
+    return n * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
 
 
 cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, int64_t n, int64_t step, int sum,
@@ -213,11 +179,11 @@ cdef int run_samples(const char *data, const int64_t[::1] starts, int64_t item, 
     if step != item:
         together = max(1, min(TOGETHER * 8 // item, GATHERED // (n * item)))
     cdef int64_t m = int(np.max(windows))
-    cdef int64_t needed = (table.sample_scratch(n, m, sum) + 63) & ~63
-    cdef int64_t stride = needed + ((together * n * item + 63) & ~63)
-    cdef _Scratch scratch = _Scratch(stride * workers)
-    cdef char *memory = scratch.aligned
-    cost = n * together * (1 + m // 8 if sum == SAMPLE_SLOPES else 1)
+    cdef int64_t needed = whole_lines(table.sample_scratch(n, m, sum))
+    cdef int64_t stride = needed + whole_lines(together * n * item)
+    cdef Scratch scratch = Scratch(stride * workers)
+    cdef char *memory = scratch.memory
+    cost = sample_cost(n * together, m, sum)
     groups = ceil_div(samples, together)
     slice_groups = max(workers, SLICE * workers // cost)
     for first in range(0, groups, slice_groups):
@@ -254,6 +220,73 @@ cdef void run_group(const continuous_table *table, const char *data, const int64
         next += rows
 
 
+cdef double long_sample(const char *data, int64_t item, int64_t n, int64_t step, int sum, int64_t m, double scale,
+                        int workers) except? -1:
+    """One sample: runs of it put in order and merged two by two, then the parts of the sum."""
+    cdef const continuous_table *table = active
+    cdef int64_t room = table.sample_room(m, sum), size = n + 2 * room + SAMPLE_ROOM, runs = 1
+    cdef int64_t terms = table.sample_terms(m, sum), parts = ceil_div(n, terms), together, first, last, i
+    cdef Scratch scratch = Scratch(16 * size)
+    cdef double *x = <double *>scratch.memory + room
+    cdef double *spare = x + size
+    while runs < workers or n > runs * RUN:
+        runs *= 2
+    if not sort_runs(data, item, n, step, x, spare, runs, workers):
+        return NAN
+    while runs > 1:
+        merge_runs(x, n, runs, spare, workers)
+        runs //= 2
+        x, spare = spare, x
+    if sum == SAMPLE_HISTOGRAM:
+        return table.histogram(x, n, m, scale)
+    table.extend(x, n, m, sum)
+    together = max(workers, SLICE * workers // sample_cost(terms, m, sum))
+    for first in range(0, parts, together):
+        last = min(first + together, parts)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                spare[i] = table.sample_sum(x, n, m, sum, i * terms, min(n, (i + 1) * terms))
+        if last < parts:
+            PyErr_CheckSignals()
+    return table.sample_total(spare, parts)
+
+
+cdef int sort_runs(const char *data, int64_t item, int64_t n, int64_t step, double *x, double *spare, int64_t runs,
+                   int workers) except -1:
+    """Run i begins at n i / runs, so that two that are merged are one of half as many. 0 if there is a nan."""
+    cdef const continuous_table *table = active
+    cdef int64_t size = whole_lines(table.sample_scratch(0, 0, SAMPLE_WINDOWS)), first, last, i, begin, end
+    cdef Scratch scratch = Scratch(size * workers)
+    cdef uint8_t[::1] sorted = np.empty(runs, np.uint8)
+    for first in range(0, runs, workers):
+        last = min(first + workers, runs)
+        with nogil:
+            for i in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                begin, end = n * i // runs, n * (i + 1) // runs
+                sorted[i] = table.put_in_order(data + begin * step, item, step, end - begin, x + begin, spare + begin,
+                                               scratch.memory + size * threadid())
+        PyErr_CheckSignals()
+    return np.asarray(sorted).all()
+
+
+cdef int merge_runs(const double *x, int64_t n, int64_t runs, double *to, int workers) except -1:
+    """Each run of even number and the one behind it, in as many shares as keep the workers busy."""
+    cdef const continuous_table *table = active
+    cdef int64_t shares = max(ceil_div(4 * workers, runs // 2), 2 * n // runs * 4 // SLICE), units = runs // 2 * shares
+    cdef int64_t first, last, unit, share, begin, middle, end
+    for first in range(0, units, 4 * workers):
+        last = min(first + 4 * workers, units)
+        with nogil:
+            for unit in prange(first, last, num_threads=workers, schedule="dynamic", chunksize=1):
+                begin, share = unit // shares * 2, unit % shares
+                middle, end = n * (begin + 1) // runs, n * (begin + 2) // runs
+                begin = n * begin // runs
+                table.merge(x + begin, middle - begin, x + middle, end - middle, piece(end - begin, share, shares),
+                            piece(end - begin, share + 1, shares), to + begin)
+        PyErr_CheckSignals()
+    return 0
+
+
 cdef enum:
     CROSS_PIECE = 1 << 14  # numbers whose neighbours are looked up at a time
 
@@ -264,12 +297,11 @@ def cross_neighbor_sum(x, y, int64_t k, int workers):
     # the k nearest to a number begin at most k places before it
     firsts = np.minimum(np.maximum(np.searchsorted(y, x[::CROSS_PIECE]) - k, 0), len(y) - k).astype(np.int64)
     sums = np.empty(pieces)
-    threads = region(workers)
+    threads = enter_region(workers)
     try:
         run_cross_neighbors(x, y, k, firsts, sums, threads)
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
     return float(sums.sum())
 
 

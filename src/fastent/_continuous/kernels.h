@@ -51,6 +51,20 @@ typedef struct {
      * of them is. */
     double (*sample)(const void *raw, int64_t item, int64_t n, int64_t m, double scale, int sum, void *scratch);
     int64_t (*sample_scratch)(int64_t n, int64_t m, int sum);
+    /* The same in parts, for samples so long that workers share them. First runs of `step` bytes from number to number are
+     * put in order; returns 0 if there is a nan. x: doubles; spare: room for as many; scratch: of no numbers. */
+    int (*put_in_order)(const void *raw, int64_t item, int64_t step, int64_t n, double *x, double *spare, void *scratch);
+    /* Then pairs of runs are merged, the numbers [begin, end) of a pair at a time. */
+    void (*merge)(const double *a, int64_t a_count, const double *b, int64_t b_count, int64_t begin, int64_t end, double *to);
+    /* What is summed needs room for sample_room() numbers before x and that many and SAMPLE_ROOM behind. */
+    int64_t (*sample_room)(int64_t m, int sum);
+    void (*extend)(double *x, int64_t n, int64_t m, int sum);
+    /* So many of the n terms are added up apart, whoever does it; then what all these parts give together. A histogram is
+     * done as a whole. */
+    int64_t (*sample_terms)(int64_t m, int sum);
+    double (*sample_sum)(const double *x, int64_t n, int64_t m, int sum, int64_t begin, int64_t end);
+    double (*sample_total)(const double *parts, int64_t count);
+    double (*histogram)(const double *x, int64_t n, int64_t bins, double scale);
     /* The sum of ln(distance to the k-th nearest of y) over x, both sorted; those nearest to x[0] begin at `first` or
      * later. */
     double (*cross_neighbors)(const double *x, int64_t n, const double *y, int64_t y_count, int64_t k, int64_t first);

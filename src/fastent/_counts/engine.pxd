@@ -1,4 +1,4 @@
-"""What the modules of the counting engine share: the kernels in use, views, scratch memory, parallel regions."""
+"""What the modules of the counting engine share: the kernels in use, statistics of tables."""
 
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 
@@ -46,21 +46,6 @@ cdef extern from "kernels.h" nogil:
 
 cdef const counts_table *active
 
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef class _View:
-    cdef Py_buffer view
-
-
-cdef class _Scratch:
-    cdef void *whole
-    cdef char *memory
-
-
-cdef int region(int workers) except -1
 cdef object empty_planes(int64_t planes, int64_t samples)
 cpdef double planes_cycles(int64_t x_levels, int64_t y_levels) noexcept
 cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nogil

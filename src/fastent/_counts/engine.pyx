@@ -4,21 +4,18 @@ Counts are integers, so cutting the samples changes nothing; weights are added i
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint64_t
 from libc.string cimport memset
 
+from fastent._engine cimport LINE, Scratch, Tables, View, ceil_div, tables_of
+from fastent._openmp cimport enter_region, leave_region
+
 import numpy as np
 
-from fastent import _openmp
-
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int counts_tables(const counts_table **)
+    const void **counts_tables()
 
 # The one place where C's numbers get names in Python.
 METHODS = {"cells": COUNTS_CELLS, "words": COUNTS_WORDS, "planes": COUNTS_PLANES}
@@ -32,63 +29,27 @@ cdef enum:
     UNIT_GROUPS = 16        # columns counted together: their blocks and
     UNIT_BYTES = 1 << 19    # their tables stay in the second cache
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
-    CACHE_LINE = 64
 
 WEIGHED_ROWS = WEIGHED_SAMPLES
 
-cdef const counts_table *tables[MAX_TABLES]
-cdef int table_count = counts_tables(tables)
-active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(counts_tables())
+active = <const counts_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Count with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef class _View:
-    """The buffer of an array, held while a call runs."""
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-
-cdef class _Scratch:
-    """Memory of a call, one piece for each worker, from where a line of cache begins."""
-    def __cinit__(self, int64_t size):
-        self.whole = PyMem_RawMalloc(<size_t>(size + CACHE_LINE))
-        if self.whole == NULL:
-            raise MemoryError
-        self.memory = <char *>self.whole + (-<size_t>self.whole) % CACHE_LINE
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.whole)
-
-
-cdef int region(int workers) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and _openmp.enter() else 1
+    active = <const counts_table *>tables.named(name)
 
 
 cdef object empty_planes(int64_t planes, int64_t samples):
     """Planes that begin with a line of cache, each at another place of the cache than the one before."""
     words = ceil_div(samples, COUNTS_PLANE) * (COUNTS_PLANE // 64)
-    line = CACHE_LINE // 8
+    line = LINE // 8
     pitch = words + (line if words // line % 2 == 0 else 0)
     memory = np.empty(planes * pitch + line, np.uint64)
-    first = -memory.ctypes.data % CACHE_LINE // 8
+    first = -memory.ctypes.data % LINE // 8
     return memory[first:first + planes * pitch].reshape(planes, pitch)
 
 
@@ -118,7 +79,7 @@ cdef class TargetCounter:
     x: (samples, columns) uint8 or uint16, any strides; y: contiguous uint8 or uint16; methods: int32 per column. Where
     the levels of a uint8 x are `guessed`, count() returns None if a code is beyond them.
     """
-    cdef _View x_view, y_view, weights_view
+    cdef View x_view, y_view, weights_view
     cdef counts_job job
     cdef int64_t n, columns
     cdef int workers
@@ -131,9 +92,9 @@ cdef class TargetCounter:
         cdef const int32_t[::1] method_view = methods
         cdef uint64_t[:, ::1] planes
         cdef int64_t[::1] y_counts
-        cdef _Scratch scratch
+        cdef Scratch scratch
         memset(&self.job, 0, sizeof(self.job))
-        self.x_view, self.y_view = _View(x), _View(y)
+        self.x_view, self.y_view = View(x), View(y)
         self.n, self.columns = x.shape
         self.workers = workers
         self.job.x = <const char *>self.x_view.view.buf
@@ -145,7 +106,7 @@ cdef class TargetCounter:
         self.job.methods = &method_view[0] if self.columns else NULL
         self.cells = self.job.table_stride = (int(levels.max()) if self.columns else 1) * y_levels
         if weights is not None:
-            self.weights_view = _View(weights)
+            self.weights_view = View(weights)
             self.job.weights = <const double *>self.weights_view.view.buf
         self.outside = 0
         self.job.outside = &self.outside if guessed else NULL
@@ -154,7 +115,7 @@ cdef class TargetCounter:
         if self.n and (methods == COUNTS_PLANES).any():
             planes = packed = empty_planes(y_levels, self.n)
             packed[0] = ~np.uint64(0)
-            y_counts, scratch = self.y_counts, _Scratch(COUNTS_SCRATCH)
+            y_counts, scratch = self.y_counts, Scratch(COUNTS_SCRATCH)
             self.job.y_planes, self.job.pitch = &planes[0, 0], planes.shape[1]
             if y_levels > 1:
                 active.pack(self.job.y, self.job.y_item, self.n, y_levels, &planes[1, 0], self.job.pitch,
@@ -166,7 +127,7 @@ cdef class TargetCounter:
         """Tables of the columns [begin, end): (columns, cells), int64, or float64 where there are weights."""
         cdef int64_t width = self.unit_columns(), groups = ceil_div(end - begin, width), chunk_rows, chunks, i
         cdef bint weighted = self.job.weights != NULL
-        cdef int workers = region(self.workers)
+        cdef int workers = enter_region(self.workers)
         try:
             chunk_rows = WEIGHED_SAMPLES
             if not weighted:
@@ -177,8 +138,7 @@ cdef class TargetCounter:
             if self.n and end > begin:
                 self.run(parts, begin, end, width, chunks, chunk_rows, workers)
         finally:
-            if workers > 1:
-                _openmp.leave()
+            leave_region(workers)
         if self.outside:
             return None
         total = parts[0]
@@ -197,12 +157,12 @@ cdef class TargetCounter:
 
     cdef int run(self, parts, int64_t begin, int64_t end, int64_t width, int64_t chunks, int64_t chunk_rows,
                  int workers) except -1:
-        cdef _View view = _View(parts)
+        cdef View view = View(parts)
         cdef char *memory = <char *>view.view.buf
         cdef int64_t units = ceil_div(end - begin, width) * chunks, unit, first, last
         cdef int64_t stride = (end - begin) * self.cells * 8
         cdef int64_t slice_units = max(workers, SLICE_ROWS * workers // (width * min(chunk_rows, self.n)))
-        cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * workers)
+        cdef Scratch scratch = Scratch(COUNTS_SCRATCH * workers)
         cdef const counts_table *table = active
         for first in range(0, units, slice_units):
             last = min(first + slice_units, units)
@@ -270,15 +230,14 @@ def statistics_of_tables(counts, levels, int64_t y_levels, int workers):
         return result
     cdef double[:, ::1] out = result
     cdef int64_t size = statistics_scratch(int(levels.max()), y_levels)
-    cdef int threads = region(workers if counts.size > 65536 else 1)
-    cdef _Scratch scratch = _Scratch(size * threads)
+    cdef int threads = enter_region(workers if counts.size > 65536 else 1)
+    cdef Scratch scratch = Scratch(size * threads)
     cdef const counts_table *kernels = active
     with nogil:
         for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=16):
             table_statistics(kernels, &view[i, 0], level_view[i], y_levels,
                              <double *>(scratch.memory + size * threadid()), False, &out[i, 0])
-    if threads > 1:
-        _openmp.leave()
+    leave_region(threads)
     return result
 
 

@@ -15,19 +15,15 @@ from fastent._counts.engine cimport (
     COUNTS_INTEGERS_SCRATCH,
     COUNTS_PLANES,
     COUNTS_WORDS,
-    _Scratch,
-    _View,
     active,
-    ceil_div,
     counts_integers,
     counts_table,
     planes_cycles,
-    region,
 )
+from fastent._engine cimport Scratch, View, ceil_div
+from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
-
-from fastent import _openmp
 
 cdef extern from "hash.h" nogil:
     enum:
@@ -83,7 +79,7 @@ cdef enum:
 
 def narrow(values, int workers):
     """Contiguous signed integers as uint8 codes: (codes, lowest, highest); codes is None if they do not fit."""
-    cdef _View view = _View(values)
+    cdef View view = View(values)
     cdef int64_t n = view.view.shape[0], item = view.view.itemsize, chunks
     cdef const char *data = <const char *>view.view.buf
     codes = np.empty(n, np.uint8)
@@ -94,10 +90,9 @@ def narrow(values, int workers):
     cdef const counts_table *table = active
     base = int(values[:1024].min())
     for _attempt in range(2):
-        granted = region(workers)
+        granted = enter_region(workers)
         run_narrow(table, data, item, n, base, &out[0], extremes, chunks, granted)
-        if granted > 1:
-            _openmp.leave()
+        leave_region(granted)
         low, high = int(np.asarray(extremes[0]).min()), int(np.asarray(extremes[1]).max())
         if <uint64_t>high - <uint64_t>low > 255:
             return None, low, high
@@ -120,7 +115,7 @@ cdef int run_narrow(const counts_table *table, const char *data, int64_t item, i
 
 def largest_codes(codes, int workers):
     """The largest code of each column of a uint8 or uint16 matrix."""
-    cdef _View view = _View(codes)
+    cdef View view = View(codes)
     cdef int64_t n = view.view.shape[0], m = view.view.shape[1], i, begin
     cdef int64_t item = view.view.itemsize, row = view.view.strides[0], column = view.view.strides[1]
     cdef const char *data = <const char *>view.view.buf
@@ -130,17 +125,16 @@ def largest_codes(codes, int workers):
     cdef uint16_t[:, ::1] out = tops
     cdef int threads
     if n and m:
-        threads = region(workers)
+        threads = enter_region(workers)
         with nogil:
             for i in prange(chunks, num_threads=threads, schedule="dynamic", chunksize=1):
                 begin = n * i // chunks
                 table.largest(data + begin * row, item, row, column, n * (i + 1) // chunks - begin, m, &out[i, 0])
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
     return tops.max(axis=0).astype(np.int64)
 
 
-cdef bint guess_levels(values, _View view, counts_integers *x) except -1:
+cdef bint guess_levels(values, View view, counts_integers *x) except -1:
     """What a sample of the integers says of their range; whether it is one of bytes."""
     sample = values[::max(1, len(values) // 512)]
     low, high = int(sample.min()), int(sample.max())
@@ -158,7 +152,7 @@ def table_of_integers(x, y, int workers):
     """
     cdef int64_t n = len(x), first, last, chunk_rows, chunks, i
     cdef counts_integers left, right
-    cdef _View x_view = _View(x), y_view = _View(y)
+    cdef View x_view = View(x), y_view = View(y)
     if not guess_levels(x, x_view, &left) or not guess_levels(y, y_view, &right) or left.levels * right.levels > 256:
         return None
     cdef int method = COUNTS_WORDS
@@ -167,11 +161,11 @@ def table_of_integers(x, y, int workers):
         method = COUNTS_PLANES
     chunk_rows = ceil_div(max(CHUNK, min(SLICE, n // (4 * workers))), CHUNK) * CHUNK
     chunks = ceil_div(n, chunk_rows)
-    cdef int threads = region(workers if chunks > 1 else 1)
+    cdef int threads = enter_region(workers if chunks > 1 else 1)
     parts = np.zeros((chunks, left.levels * right.levels), np.int64)
     cdef int64_t[:, ::1] tables = parts
     cdef uint8_t[::1] fits = np.ones(chunks, np.uint8)
-    cdef _Scratch scratch = _Scratch(COUNTS_INTEGERS_SCRATCH * threads)
+    cdef Scratch scratch = Scratch(COUNTS_INTEGERS_SCRATCH * threads)
     cdef const counts_table *kernels = active
     try:
         for first in range(0, chunks, 8 * threads):
@@ -185,8 +179,7 @@ def table_of_integers(x, y, int workers):
             if not np.asarray(fits[first:last]).all():
                 return None
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
     total = parts.sum(axis=0)
     cdef int64_t[::1] cells = total
     cdef int64_t[::1] y_counts = total[:right.levels].copy()
@@ -223,14 +216,14 @@ cdef class Numbering:
 
     cdef list number(self, values, int64_t chunks):
         """The rows, by piece, in which levels appear first."""
-        cdef _View view = _View(values.view(f"V{values.dtype.itemsize}"))
+        cdef View view = View(values.view(f"V{values.dtype.itemsize}"))
         cdef uint32_t[::1] numbers = self.numbers
         cdef int64_t item = view.view.itemsize, i, begin, end
         cdef bint words = item in (1, 2, 4, 8), unfinished = True
         cdef uint64_t zero = <uint64_t>1 << (8 * item - 1) if values.dtype.kind == "f" else 0
-        cdef _Scratch scratch = _Scratch(chunks * sizeof(hash_labels))
+        cdef Scratch scratch = Scratch(chunks * sizeof(hash_labels))
         cdef hash_labels *work = <hash_labels *>scratch.memory
-        cdef int threads = region(<int>chunks)
+        cdef int threads = enter_region(<int>chunks)
         memory, first = [None] * chunks, [np.empty(0, np.int64)] * chunks
         memset(work, 0, chunks * sizeof(hash_labels))
         try:
@@ -256,8 +249,7 @@ cdef class Numbering:
                         if work[i].table.levels >= work[i].table.room:
                             memory[i], first[i] = grow(&work[i], first[i], words)
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
         return [first[i][:work[i].table.levels] + self.bounds[i] for i in range(chunks)]
 
     def codes(self, ranks):
@@ -267,18 +259,17 @@ cdef class Numbering:
         result = np.empty(n, ranks.dtype)
         if n == 0:
             return result
-        cdef _View out = _View(result)
+        cdef View out = View(result)
         tables = [np.ascontiguousarray(ranks[table]) for table in self.tables]
-        held = [_View(table) for table in tables]
+        held = [View(table) for table in tables]
         cdef char *to = <char *>out.view.buf
         cdef int threads
         for j in range(len(self.tables)):
             begin, end = self.bounds[j], self.bounds[j + 1]
             parts = max(1, min(4 * self.workers, (end - begin) // CHUNK))
-            threads = region(self.workers if parts > 1 else 1)
-            self.renumber_piece(&numbers[0], begin, end, parts, item, (<_View>held[j]).view.buf, to, threads)
-            if threads > 1:
-                _openmp.leave()
+            threads = enter_region(self.workers if parts > 1 else 1)
+            self.renumber_piece(&numbers[0], begin, end, parts, item, (<View>held[j]).view.buf, to, threads)
+            leave_region(threads)
         return result
 
     cdef int renumber_piece(self, const uint32_t *numbers, int64_t begin, int64_t end, int64_t parts, int64_t item,

@@ -14,20 +14,16 @@ from fastent._counts.engine cimport (
     COUNTS_PLANE,
     COUNTS_SCRATCH,
     COUNTS_STATISTICS,
-    _Scratch,
-    _View,
     active,
-    ceil_div,
     counts_table,
     empty_planes,
-    region,
     statistics_scratch,
     table_statistics,
 )
+from fastent._engine cimport Scratch, View, ceil_div
+from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
-
-from fastent import _openmp
 
 cdef enum:
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
@@ -66,7 +62,7 @@ cdef class PairCounter:
 
     cdef object pack(self, x, levels, offsets):
         """The planes of all columns, and the counts of their levels from 1 on."""
-        cdef _View view = _View(x)
+        cdef View view = View(x)
         cdef const int64_t[::1] level_view = levels, offset = offsets
         total = int(offsets.max()) + 1
         packed, counts = empty_planes(total, self.n), np.zeros(total, np.int64)
@@ -74,8 +70,8 @@ cdef class PairCounter:
         cdef int64_t[::1] count = counts
         cdef const char *data = <const char *>view.view.buf
         cdef int64_t row = view.view.strides[0], column = view.view.strides[1], m = x.shape[1], c
-        cdef int threads = region(self.workers)
-        cdef _Scratch scratch = _Scratch(COUNTS_SCRATCH * threads)
+        cdef int threads = enter_region(self.workers)
+        cdef Scratch scratch = Scratch(COUNTS_SCRATCH * threads)
         cdef int64_t[::1] top = np.zeros(m, np.int64)
         if self.n:
             with nogil:
@@ -83,8 +79,7 @@ cdef class PairCounter:
                     top[c] = self.kernels.pack(data + c * column, row, self.n, level_view[c], &planes[offset[c], 0],
                                                planes.shape[1], &count[offset[c]],
                                                scratch.memory + COUNTS_SCRATCH * threadid())
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
         self.fits = self.fits and bool((np.asarray(top) < levels).all())
         return packed, counts
 
@@ -126,8 +121,8 @@ cdef class PairCounter:
         cdef int64_t top = int(self.levels.max()), y_top = int(self.y_levels.max())
         cdef int64_t common_bytes = 8 * most * y_most
         cdef int64_t size = common_bytes + 8 * top * y_top + statistics_scratch(top, y_top) + 64, first, last, i
-        cdef int threads = region(self.workers)
-        cdef _Scratch scratch = _Scratch(size * threads)
+        cdef int threads = enter_region(self.workers)
+        cdef Scratch scratch = Scratch(size * threads)
         cdef int64_t step = max(threads, SLICE_ROWS * 64 * threads // max(1, self.n * most * y_most))
         try:
             for first in range(0, pair.shape[0], step):
@@ -141,8 +136,7 @@ cdef class PairCounter:
                                        scratch.memory + size * threadid(), common_bytes, top, y_top)
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
         return 0
 
     cdef void tile_pair(self, int64_t begin, int64_t end, int64_t y_begin, int64_t y_end, int64_t stride,

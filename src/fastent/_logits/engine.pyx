@@ -4,14 +4,11 @@ A row is done by one thread from beginning to end: its bits depend neither on th
 calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
-from cython.parallel cimport prange, threadid
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastent import _openmp
+from fastent._engine cimport Buffers, Tables, ceil_div, run_slices, tables_of
+from fastent._openmp cimport enter_region, leave_region
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -76,9 +73,7 @@ cdef extern from "kernels.h" nogil:
         int64_t members_scratch(const members_job *) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int logits_tables(const logits_table **)
+    const void **logits_tables()
 
 # The one place where C's numbers get names in Python.
 VALUES = {
@@ -99,79 +94,16 @@ PIECE = LOGITS_PIECE
 
 cdef enum:
     SLICE = 1 << 22  # entries per worker between looks at Ctrl-C
-    CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
 
-cdef const logits_table *tables[MAX_TABLES]
-cdef int table_count = logits_tables(tables)
-cdef const logits_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(logits_tables())
+cdef const logits_table *active = <const logits_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Compute with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef class _Buffers:
-    """The buffers of a call's arrays, held while it runs."""
-    cdef Py_buffer views[16]
-    cdef int held
-
-    cdef void *address(self, array, bint writable=False) except? NULL:
-        """Where the array's numbers begin; NULL for None."""
-        if array is None:
-            return NULL
-        PyObject_GetBuffer(array, &self.views[self.held], PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
-        self.held += 1
-        return self.views[self.held - 1].buf
-
-    cdef int fill(self, logits_operand *operand, spec, bint writable=False) except -1:
-        """`spec`: array, dtype code, bytes swapped, batch strides, stride along the rows; or None."""
-        if spec is None:
-            return 0
-        array, code, swapped, batch_strides, along = spec
-        operand.data = <char *>self.address(array, writable)
-        operand.dtype = code
-        operand.swapped = swapped
-        operand.along = along
-        for d, stride in enumerate(batch_strides):
-            operand.batch_strides[d] = stride
-        return 0
-
-    def __dealloc__(self):
-        for i in range(self.held):
-            PyBuffer_Release(&self.views[i])
-
-
-cdef class _Scratch:
-    """Memory of a call, aligned for vectors, a piece for each worker."""
-    cdef void *memory
-    cdef char *aligned
-    cdef int64_t stride
-
-    def __cinit__(self, int64_t size, int workers):
-        self.stride = (size + 63) & ~63
-        self.memory = PyMem_RawMalloc(<size_t>(self.stride * workers + 64))
-        if self.memory == NULL:
-            raise MemoryError
-        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef inline int64_t piece(int64_t total, int64_t number, int64_t count) noexcept nogil:
-    """Where piece `number` of `count` begins."""
-    return total // count * number + min(total % count, number)
+    active = <const logits_table *>tables.named(name)
 
 
 # What one call does to units [begin, end): rows, or pieces of elements.
@@ -184,7 +116,8 @@ ctypedef struct task:
     int64_t *places
 
 
-cdef void do_units(const task *t, int64_t begin, int64_t end, void *scratch) noexcept nogil:
+cdef void do_units(const void *job, int64_t begin, int64_t end, char *scratch) noexcept nogil:
+    cdef const task *t = <const task *>job
     if t.binary != NULL:
         t.table.binary(t.binary, begin, end)
     elif t.members != NULL:
@@ -196,34 +129,26 @@ cdef void do_units(const task *t, int64_t begin, int64_t end, void *scratch) noe
 
 
 cdef int run(const task *t, int64_t units, int64_t unit_entries, int64_t scratch_bytes, int workers) except -1:
-    """Slice by slice, each shared out among the workers. One parallel region at a time: whoever comes second computes
-    serially."""
-    cdef bint region = workers > 1 and _openmp.enter()
-    cdef int64_t first, count, chunks, i, slice_units
-    cdef _Scratch scratch
-    cdef char *memory
-    cdef int64_t stride
-    if not region:
-        workers = 1
+    workers = enter_region(workers)
     try:
-        scratch = _Scratch(scratch_bytes, workers)
-        memory, stride = scratch.aligned, scratch.stride
-        slice_units = max(workers, <int64_t>SLICE * workers // max(1, unit_entries))
-        for first in range(0, units, slice_units):
-            count = min(slice_units, units - first)
-            chunks = min(count, workers * CHUNKS)
-            with nogil:
-                if workers > 1:
-                    for i in prange(chunks, num_threads=workers, schedule="dynamic", chunksize=1):
-                        do_units(t, first + piece(count, i, chunks), first + piece(count, i + 1, chunks),
-                                 memory + stride * threadid())
-                else:
-                    do_units(t, first, first + count, memory)
-            if first + count < units:
-                PyErr_CheckSignals()
+        run_slices(do_units, t, units, max(workers, <int64_t>SLICE * workers // max(1, unit_entries)), scratch_bytes,
+                   workers)
     finally:
-        if region:
-            _openmp.leave()
+        leave_region(workers)
+    return 0
+
+
+cdef int fill_operand(logits_operand *operand, Buffers buffers, spec, bint writable=False) except -1:
+    """`spec`: array, dtype code, bytes swapped, batch strides, stride along the rows; or None."""
+    if spec is None:
+        return 0
+    array, code, swapped, batch_strides, along = spec
+    operand.data = <char *>buffers.address(array, writable)
+    operand.dtype = code
+    operand.swapped = swapped
+    operand.along = along
+    for d, stride in enumerate(batch_strides):
+        operand.batch_strides[d] = stride
     return 0
 
 
@@ -237,7 +162,7 @@ def rows(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple ar
     """
     cdef logits_job job
     cdef task t
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t units = 1
     memset(&job, 0, sizeof(job))
     memset(&t, 0, sizeof(t))
@@ -254,7 +179,7 @@ def rows(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple ar
     run(&t, units, length, active.rows_scratch(&job), workers)
 
 
-cdef int fill_rows(logits_job *job, _Buffers buffers, tuple codes, tuple numbers, tuple batch_shape, int64_t length,
+cdef int fill_rows(logits_job *job, Buffers buffers, tuple codes, tuple numbers, tuple batch_shape, int64_t length,
                    tuple arrays) except -1:
     job.value, job.mapping, job.finish, job.values_dtype = codes
     job.smoothing, job.inverse_high, job.inverse_low, job.divisor, job.map_scale = numbers
@@ -262,10 +187,10 @@ cdef int fill_rows(logits_job *job, _Buffers buffers, tuple codes, tuple numbers
     for d, n in enumerate(batch_shape):
         job.batch_shape[d] = n
     job.length = length
-    buffers.fill(&job.z, arrays[0])
-    buffers.fill(&job.u, arrays[1])
-    buffers.fill(&job.map, arrays[2], True)
-    buffers.fill(&job.diagonal, arrays[3], True)
+    fill_operand(&job.z, buffers, arrays[0])
+    fill_operand(&job.u, buffers, arrays[1])
+    fill_operand(&job.map, buffers, arrays[2], True)
+    fill_operand(&job.diagonal, buffers, arrays[3], True)
     return 0
 
 
@@ -274,7 +199,7 @@ def largest(tuple codes, tuple numbers, tuple batch_shape, int64_t length, tuple
     """The `count` largest log-probabilities of each row, and their places."""
     cdef logits_job job
     cdef task t
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t units = 1
     memset(&job, 0, sizeof(job))
     memset(&t, 0, sizeof(t))
@@ -294,7 +219,7 @@ def binary(bint is_double, int64_t count, tuple inputs, int64_t pos_weights, int
     """
     cdef binary_job job
     cdef task t
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     memset(&t, 0, sizeof(t))
     job.is_double, job.count, job.pos_weights, job.first = is_double, count, pos_weights, first
     job.divisor, job.map_scale = divisor, map_scale
@@ -307,7 +232,7 @@ def binary(bint is_double, int64_t count, tuple inputs, int64_t pos_weights, int
     job.diagonal = <char *>buffers.address(outputs[2], True)
     job.sums = <double *>buffers.address(outputs[3], True)
     t.table, t.binary = active, &job
-    run(&t, (count + LOGITS_PIECE - 1) // LOGITS_PIECE, LOGITS_PIECE, 64, workers)
+    run(&t, ceil_div(count, LOGITS_PIECE), LOGITS_PIECE, 64, workers)
 
 
 def members(tuple spec, bint logits, int64_t members, int64_t rows, int64_t classes, int dtype, dict values,
@@ -315,10 +240,10 @@ def members(tuple spec, bint logits, int64_t members, int64_t rows, int64_t clas
     """Uncertainties of an ensemble: `values` has an array of one number per row for each name of MEMBERS wanted."""
     cdef members_job job
     cdef task t
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     memset(&job, 0, sizeof(job))
     memset(&t, 0, sizeof(t))
-    buffers.fill(&job.p, spec)
+    fill_operand(&job.p, buffers, spec)
     job.logits, job.members, job.classes, job.values_dtype, job.divisor = logits, members, classes, dtype, divisor
     for name, array in values.items():
         job.values[<int>MEMBERS[name]] = buffers.address(array, True)

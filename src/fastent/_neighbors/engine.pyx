@@ -4,17 +4,16 @@ Every sum is over one class or one block of samples in a fixed order, so results
 calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint32_t
 
 import math
 
-import numpy as np
+from fastent._engine cimport Scratch, Tables, View, ceil_div, tables_of, whole_lines
+from fastent._openmp cimport enter_region, leave_region
 
-from fastent import _openmp
+import numpy as np
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -57,9 +56,7 @@ cdef extern from "kernels.h" nogil:
     int64_t neighbors_pair_bytes(int64_t, int64_t)
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int neighbors_tables(const neighbors_table **)
+    const void **neighbors_tables()
 
 # What becomes of ties, for Python.
 TIES = {"counted": NEIGHBORS_COUNTED, "ignored": NEIGHBORS_IGNORED, "ignored, single": NEIGHBORS_IGNORED_SINGLE}
@@ -68,68 +65,21 @@ cdef enum:
     SLICE_SAMPLES = 1 << 22  # of columns sorted, per worker between looks at Ctrl-C
     SLICE_POINTS = 1 << 18   # of pairs searched
     PAIRS_BYTES = 1 << 28    # of pairs that exist at a time, as long as there are enough of them for all workers
-    LINE = 64                # pieces of memory begin at multiples of a cache line
 
-cdef const neighbors_table *tables[MAX_TABLES]
-cdef int table_count = neighbors_tables(tables)
-cdef const neighbors_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(neighbors_tables())
+cdef const neighbors_table *active = <const neighbors_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Use the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
-
-
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef inline int64_t lines(int64_t size) noexcept nogil:
-    return ceil_div(size, LINE) * LINE
-
-
-cdef class _View:
-    """The buffer of an array, held while a call runs."""
-    cdef Py_buffer view
-
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-
-cdef class _Scratch:
-    """Memory of a call, one piece for each worker or pair."""
-    cdef char *memory
-
-    def __cinit__(self, int64_t size):
-        self.memory = <char *>PyMem_RawMalloc(<size_t>max(1, size))
-        if self.memory == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef int region(int workers) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and _openmp.enter() else 1
+    active = <const neighbors_table *>tables.named(name)
 
 
 def gather(x, int64_t begin, int64_t end, int workers):
     """The columns [begin, end) of a float32 or float64 matrix, of any strides, as rows of float64."""
-    cdef _View view = _View(x)
+    cdef View view = View(x)
     cdef int64_t n = view.view.shape[0], item = view.view.itemsize, m = end - begin, unit, first, units, group
     cdef int64_t row = view.view.strides[0], column = view.view.strides[1]
     cdef const char *data = <const char *>view.view.buf + begin * column
@@ -138,21 +88,20 @@ def gather(x, int64_t begin, int64_t end, int workers):
     cdef const neighbors_table *kernels = active
     if not n or not m:
         return columns
-    cdef int threads = region(workers)
+    cdef int threads = enter_region(workers)
     group = max(1, min(NEIGHBORS_GROUP, m // (2 * threads)))
     units = ceil_div(m, group)
     with nogil:
         for unit in prange(units, num_threads=threads, schedule="dynamic", chunksize=1):
             first = unit * group
             kernels.gather(data + first * column, item, row, column, n, min(group, m - first), &out[first, 0], n)
-    if threads > 1:
-        _openmp.leave()
+    leave_region(threads)
     return columns
 
 
 def infinite(x, int workers):
     """Whether there is an infinity in a float32 or float64 matrix."""
-    cdef _View view = _View(x)
+    cdef View view = View(x)
     cdef int64_t n = view.view.shape[0], m = view.view.shape[1], item = view.view.itemsize, i, chunk, chunks, begin
     cdef int64_t row = view.view.strides[0], column = view.view.strides[1]
     cdef const char *data = <const char *>view.view.buf
@@ -166,15 +115,14 @@ def infinite(x, int workers):
     chunks = max(1, min(16, n * m // 65536))
     found = np.zeros(chunks, np.intc)
     cdef int[::1] out = found
-    cdef int threads = region(workers)
+    cdef int threads = enter_region(workers)
     with nogil:
         for chunk in prange(chunks, num_threads=threads, schedule="dynamic", chunksize=1):
             begin = n * chunk // chunks
             for i in range(m):
                 out[chunk] |= kernels.infinite(data + i * column + begin * row, item, row,
                                                n * (chunk + 1) // chunks - begin)
-    if threads > 1:
-        _openmp.leave()
+    leave_region(threads)
     return bool(found.any())
 
 
@@ -187,12 +135,11 @@ def jitter(columns, divisors, amplitudes, noise, int workers):
     cdef const neighbors_table *kernels = active
     if not n or not m:
         return
-    cdef int threads = region(workers)
+    cdef int threads = enter_region(workers)
     with nogil:
         for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
             kernels.jitter(&rows[i, 0], n, divisor[i], amplitude[i], &added[0, i], stride)
-    if threads > 1:
-        _openmp.leave()
+    leave_region(threads)
 
 
 cdef neighbors_job job_of(int64_t n, int64_t k, int64_t ties, const double[::1] digamma) noexcept:
@@ -213,11 +160,11 @@ def discrete(columns, codes, levels, int64_t k, int64_t ties, digamma, int worke
         return result
     cdef neighbors_job job = job_of(n, k, ties, digamma)
     cdef const neighbors_table *kernels = active
-    cdef int threads = region(workers)
-    cdef int64_t size = lines(neighbors_discrete_bytes(n, levels.max())), slice_units
-    cdef _Scratch scratch
+    cdef int threads = enter_region(workers)
+    cdef int64_t size = whole_lines(neighbors_discrete_bytes(n, levels.max())), slice_units
+    cdef Scratch scratch
     try:
-        scratch = _Scratch(size * threads)
+        scratch = Scratch(size * threads)
         slice_units = max(1, SLICE_SAMPLES // n) * threads
         for first in range(0, units, slice_units):
             last = min(first + slice_units, units)
@@ -228,8 +175,7 @@ def discrete(columns, codes, levels, int64_t k, int64_t ties, digamma, int worke
                         scratch.memory + size * threadid())
             PyErr_CheckSignals()
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)
     return result
 
 
@@ -240,7 +186,7 @@ cdef class _Pairs:
     cdef const double[:, ::1] x, y
     cdef int64_t m, n, targets, room, blocks
     cdef int threads
-    cdef _Scratch target_memory, pair_memory, structs
+    cdef Scratch target_memory, pair_memory, structs
     cdef neighbors_target *target
     cdef neighbors_pair *pair
 
@@ -251,14 +197,14 @@ cdef class _Pairs:
         self.threads = threads
         self.job = job_of(self.n, k, ties, digamma)
         self.blocks = ceil_div(self.n, NEIGHBORS_BLOCK)
-        cdef int64_t target_size = lines(neighbors_target_bytes(self.n))
-        cdef int64_t pair_size = lines(neighbors_pair_bytes(self.n, k)), i
+        cdef int64_t target_size = whole_lines(neighbors_target_bytes(self.n))
+        cdef int64_t pair_size = whole_lines(neighbors_pair_bytes(self.n, k)), i
         self.room = max(threads, min(self.m * self.targets, PAIRS_BYTES // pair_size))
-        self.structs = _Scratch(self.targets * sizeof(neighbors_target) + self.room * sizeof(neighbors_pair))
+        self.structs = Scratch(self.targets * sizeof(neighbors_target) + self.room * sizeof(neighbors_pair))
         self.target = <neighbors_target *>self.structs.memory
         self.pair = <neighbors_pair *>(self.structs.memory + self.targets * sizeof(neighbors_target))
-        self.target_memory = _Scratch(self.targets * target_size)
-        self.pair_memory = _Scratch(self.room * pair_size)
+        self.target_memory = Scratch(self.targets * target_size)
+        self.pair_memory = Scratch(self.room * pair_size)
         for i in range(self.targets):
             self.target[i].values = <double *>(self.target_memory.memory + i * target_size)
             self.target[i].groups = <uint32_t *>(self.target[i].values + self.n)
@@ -272,7 +218,7 @@ cdef class _Pairs:
         pair.y_index = pair.x_index + self.n + 1
         pair.starts = pair.y_index + self.n + 1
 
-    cdef int sort_targets(self, _Scratch scratch, int64_t size) except -1:
+    cdef int sort_targets(self, Scratch scratch, int64_t size) except -1:
         cdef int64_t i, first, last, step = max(1, SLICE_SAMPLES // self.n) * self.threads
         for first in range(0, self.targets, step):
             last = min(first + step, self.targets)
@@ -282,7 +228,7 @@ cdef class _Pairs:
             PyErr_CheckSignals()
         return 0
 
-    cdef int prepare(self, int64_t begin, int64_t end, _Scratch scratch, int64_t size) except -1:
+    cdef int prepare(self, int64_t begin, int64_t end, Scratch scratch, int64_t size) except -1:
         """Pairs [begin, end) of all, column after column of one target after the other."""
         cdef int64_t i, first, last, step = max(1, SLICE_SAMPLES // self.n) * self.threads
         for first in range(begin, end, step):
@@ -294,7 +240,7 @@ cdef class _Pairs:
             PyErr_CheckSignals()
         return 0
 
-    cdef int search(self, int64_t count, double[:, ::1] sums, _Scratch scratch, int64_t size) except -1:
+    cdef int search(self, int64_t count, double[:, ::1] sums, Scratch scratch, int64_t size) except -1:
         cdef int64_t unit, first, last, units = count * self.blocks, step
         step = max(1, SLICE_POINTS // min(self.n, NEIGHBORS_BLOCK)) * self.threads
         for first in range(0, units, step):
@@ -308,9 +254,9 @@ cdef class _Pairs:
         return 0
 
     cdef object run(self):
-        cdef int64_t sort_size = lines(neighbors_sort_bytes(self.n))
-        cdef int64_t block_size = lines(neighbors_block_bytes(self.n, self.job.k))
-        cdef _Scratch scratch = _Scratch(max(sort_size, block_size) * self.threads)
+        cdef int64_t sort_size = whole_lines(neighbors_sort_bytes(self.n))
+        cdef int64_t block_size = whole_lines(neighbors_block_bytes(self.n, self.job.k))
+        cdef Scratch scratch = Scratch(max(sort_size, block_size) * self.threads)
         cdef int64_t units = self.m * self.targets, begin, end, i
         result = np.full(units, np.nan)
         cdef double[::1] out = result
@@ -331,9 +277,8 @@ def continuous(columns, targets, int64_t k, int64_t ties, digamma, int workers):
     cdef int threads
     if not columns.size or not targets.size:
         return np.full((len(targets), len(columns)), np.nan)
-    threads = region(workers)
+    threads = enter_region(workers)
     try:
         return _Pairs(columns, targets, k, ties, digamma, threads).run()
     finally:
-        if threads > 1:
-            _openmp.leave()
+        leave_region(threads)

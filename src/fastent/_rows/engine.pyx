@@ -4,14 +4,14 @@ Pieces are cut at fixed places and joined as a fixed tree: the bits of a result 
 Long calls come back to Python between slices of work, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc
 from cython.parallel cimport prange, threadid
-from libc.stdint cimport int64_t, uintptr_t
+from libc.stdint cimport int64_t
 from libc.string cimport memset
 
-from fastent import _openmp
+from fastent._engine cimport Buffers, Scratch, Tables, ceil_div, run_slices, tables_of, whole_lines
+from fastent._openmp cimport enter_region, leave_region
 
 cdef extern from "kernels.h" nogil:
     enum:
@@ -61,9 +61,7 @@ cdef extern from "kernels.h" nogil:
         int64_t tile_node_bytes(const rows_job *) noexcept nogil
 
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int rows_tables(const rows_table **)
+    const void **rows_tables()
 
 # The one place where C's numbers get names in Python.
 MEASURES = {
@@ -92,16 +90,11 @@ cdef enum:
     SLICE = 1 << 22       # entries per worker between looks at Ctrl-C: 2 to 80 ms
     SLOW_SLICE = 1 << 20  # where powers are taken
     SMALLEST_SIDE = 16    # rows of a tile of pairs: fewer share too little of what is prepared
-    CHUNKS = 8       # pieces per worker of a slice, so that an interrupted core delays the others little
+    CHUNKS = 8            # pieces to share out, for each worker
 
-cdef const rows_table *tables[MAX_TABLES]
-cdef int table_count = rows_tables(tables)
-cdef const rows_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(rows_tables())
+cdef const rows_table *active = <const rows_table *>tables.best()
+isas = tables.isas
 
 
 def isa():
@@ -112,11 +105,7 @@ def isa():
 def use_isa(str name):
     """Compute with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+    active = <const rows_table *>tables.named(name)
 
 
 cdef extern from "Python.h":
@@ -138,15 +127,12 @@ cdef int64_t slice_entries(const rows_job *job) noexcept nogil:
     return SLOW_SLICE if job.measure == ROWS_RENYI or job.measure == ROWS_RENYI_DIVERGENCE else SLICE
 
 
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
-cdef int fill_operand(rows_operand *operand, Py_buffer *view, tuple spec, int flags) except -1:
-    """`spec`: array, dtype code, bytes swapped, batch strides, reduce strides."""
+cdef int fill_operand(rows_operand *operand, Buffers buffers, spec, bint writable=False) except -1:
+    """`spec`: array, dtype code, bytes swapped, batch strides, reduce strides; or None."""
+    if spec is None:
+        return 0
     array, code, swapped, batch_strides, reduce_strides = spec
-    PyObject_GetBuffer(array, view, flags)
-    operand.data = <char *>view.buf
+    operand.data = <char *>buffers.address(array, writable)
     operand.dtype = code
     operand.swapped = swapped
     for d, stride in enumerate(batch_strides):
@@ -156,71 +142,28 @@ cdef int fill_operand(rows_operand *operand, Py_buffer *view, tuple spec, int fl
     return 0
 
 
-cdef class _Buffers:
-    """The buffers of a call's arrays, held while it runs."""
-    cdef Py_buffer views[4]
-    cdef int held
-
-    cdef int fill(self, rows_operand *operand, tuple spec, bint writable=False) except -1:
-        fill_operand(operand, &self.views[self.held], spec, PyBUF_FULL_RO | (PyBUF_WRITABLE if writable else 0))
-        self.held += 1
-        return 0
-
-    def __dealloc__(self):
-        for i in range(self.held):
-            PyBuffer_Release(&self.views[i])
+# What one call does to units [begin, end): tiles, or pieces of lines.
+ctypedef struct task:
+    const rows_table *table
+    const rows_job *job
+    bint mapping
 
 
-cdef class _Scratch:
-    """Memory of a call, aligned for vectors."""
-    cdef void *memory
-    cdef char *aligned
-
-    def __cinit__(self, int64_t size):
-        self.memory = PyMem_RawMalloc(<size_t>(size + 64))
-        if self.memory == NULL:
-            raise MemoryError
-        self.aligned = <char *>((<uintptr_t>self.memory + 63) & ~<uintptr_t>63)
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef inline int64_t piece(int64_t total, int64_t number, int64_t count) noexcept nogil:
-    """Where piece `number` of `count` begins."""
-    return total // count * number + min(total % count, number)
+cdef void do_units(const void *job, int64_t begin, int64_t end, char *scratch) noexcept nogil:
+    cdef const task *t = <const task *>job
+    if t.mapping:
+        t.table.map(t.job, begin, end, scratch)
+    elif t.job.pairs:
+        t.table.pairs(t.job, begin, end, scratch)
+    else:
+        t.table.reduce(t.job, begin, end, scratch)
 
 
 cdef int run_units(const rows_job *job, int64_t units, int64_t unit_entries, int workers, bint mapping) except -1:
-    """Tiles, or pieces of lines: slice by slice, each shared out among the workers."""
-    cdef const rows_table *table = active
-    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63, chunks, first, count, i
-    cdef int64_t slice_units = max(1, slice_entries(job) * workers // max(1, unit_entries))
-    cdef _Scratch scratch = _Scratch(stride * workers)
-    cdef char *memory = scratch.aligned
-    for first in range(0, units, slice_units):
-        count = min(slice_units, units - first)
-        chunks = min(count, workers * CHUNKS) if workers > 1 else 1
-        with nogil:
-            if workers > 1:
-                for i in prange(chunks, num_threads=workers, schedule="dynamic", chunksize=1):
-                    run_piece(table, job, first + piece(count, i, chunks), first + piece(count, i + 1, chunks),
-                              memory + stride * threadid(), mapping)
-            else:
-                run_piece(table, job, first, first + count, memory, mapping)
-        if first + count < units:
-            PyErr_CheckSignals()
-    return 0
-
-
-cdef inline void run_piece(const rows_table *table, const rows_job *job, int64_t begin, int64_t end, void *scratch,
-                           bint mapping) noexcept nogil:
-    if mapping:
-        table.map(job, begin, end, scratch)
-    elif job.pairs:
-        table.pairs(job, begin, end, scratch)
-    else:
-        table.reduce(job, begin, end, scratch)
+    cdef task t
+    t.table, t.job, t.mapping = active, job, mapping
+    return run_slices(do_units, &t, units, max(1, slice_entries(job) * workers // max(1, unit_entries)),
+                      active.scratch_bytes(job), workers)
 
 
 cdef int run_segments(rows_job *job, int64_t tiles, int64_t segment_entries, int workers) except -1:
@@ -228,13 +171,13 @@ cdef int run_segments(rows_job *job, int64_t tiles, int64_t segment_entries, int
     cdef const rows_table *table = active
     cdef int64_t segment_blocks = ROWS_SEGMENT_OUTER if job.lanes_are_outputs else ROWS_SEGMENT_INNER
     cdef int64_t segments = ceil_div(table.block_count(job), segment_blocks), node = table.tile_node_bytes(job)
-    cdef int64_t stride = (table.scratch_bytes(job) + 63) & ~63
+    cdef int64_t stride = whole_lines(table.scratch_bytes(job))
     cdef int64_t slice_segments = max(workers, slice_entries(job) * workers // segment_entries)
     cdef int64_t tile, first, last, i
     cdef int phase, done
-    cdef _Scratch scratch = _Scratch(stride * workers), nodes = _Scratch(node * (segments + 1))
-    cdef char *memory = scratch.aligned
-    cdef char *totals = nodes.aligned
+    cdef Scratch scratch = Scratch(stride * workers), nodes = Scratch(node * (segments + 1))
+    cdef char *memory = scratch.memory
+    cdef char *totals = nodes.memory
     cdef char *parts = totals + node
     for tile in range(tiles):
         done = 1
@@ -303,19 +246,17 @@ def reduce(tuple codes, tuple numbers, tuple batch_shape, tuple reduce_shape, bi
            int workers):
     """Reduce every row of a plan. codes: measure, grade, normalize, finish; numbers: order, weight, divisor, bound."""
     cdef rows_job job
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t outputs = 1
     memset(&job, 0, sizeof(job))
     job.measure, job.grade, job.normalize, job.finish = codes
     job.order, job.weight, job.divisor, job.bound = numbers
     fill_shapes(&job, batch_shape, reduce_shape)
     job.lanes_are_outputs = outer
-    buffers.fill(&job.p, p)
-    if q is not None:
-        buffers.fill(&job.q, q)
-    if where is not None:
-        buffers.fill(&job.where, where)
-    buffers.fill(&job.out, out, True)
+    fill_operand(&job.p, buffers, p)
+    fill_operand(&job.q, buffers, q)
+    fill_operand(&job.where, buffers, where)
+    fill_operand(&job.out, buffers, out, True)
     for n in batch_shape:
         outputs *= n
     run_shared(&job, outputs, workers, False)
@@ -334,18 +275,14 @@ cdef int fill_shapes(rows_job *job, tuple batch_shape, tuple reduce_shape) excep
 
 
 cdef int run_shared(rows_job *job, int64_t outputs, int workers, bint mapping) except -1:
-    """One parallel region at a time: whoever comes second computes serially."""
-    cdef bint region = workers > 1 and _openmp.enter()
-    if not region:
-        workers = 1
+    workers = enter_region(workers)
     try:
         if mapping:
             run_units(job, outputs * active.block_count(job), min(job.length, 2048), workers, True)
         else:
             run(job, outputs, workers)
     finally:
-        if region:
-            _openmp.leave()
+        leave_region(workers)
     return 0
 
 
@@ -353,19 +290,17 @@ def map_lines(int function, double divisor, tuple batch_shape, int64_t length, t
               int workers):
     """Apply a function to every element of a plan."""
     cdef rows_job job
-    cdef _Buffers buffers = _Buffers()
+    cdef Buffers buffers = Buffers()
     cdef int64_t outputs = 1
     memset(&job, 0, sizeof(job))
     job.measure = function
     job.divisor = divisor
     job.tile_width = 1
     fill_shapes(&job, batch_shape, (length,))
-    buffers.fill(&job.p, p)
-    if q is not None:
-        buffers.fill(&job.q, q)
-    if where is not None:
-        buffers.fill(&job.where, where)
-    buffers.fill(&job.out, out, True)
+    fill_operand(&job.p, buffers, p)
+    fill_operand(&job.q, buffers, q)
+    fill_operand(&job.where, buffers, where)
+    fill_operand(&job.out, buffers, out, True)
     for n in batch_shape:
         outputs *= n
     run_shared(&job, outputs, workers, True)
@@ -376,7 +311,7 @@ def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
     cdef rows_job job
     cdef Py_buffer p_view, q_view
     cdef double value = 0
-    cdef _Scratch scratch
+    cdef Scratch scratch
     job.measure, job.grade, job.normalize, job.finish = codes
     job.order, job.weight, job.divisor, job.bound = numbers
     PyObject_GetBuffer(p, &p_view, PyBUF_FULL_RO)
@@ -401,8 +336,8 @@ def reduce_row(tuple codes, tuple numbers, int dtype, p, q):
     job.p.batch_strides[0] = job.q.batch_strides[0] = job.where.batch_strides[0] = job.out.batch_strides[0] = 0
     job.lanes_are_outputs = job.length < SHORT_ROW
     job.tile_width = ROWS_TILE
-    scratch = _Scratch(active.scratch_bytes(&job))
-    active.reduce(&job, 0, 1, scratch.aligned)
+    scratch = Scratch(active.scratch_bytes(&job))
+    active.reduce(&job, 0, 1, scratch.memory)
     return value
 
 

@@ -2,6 +2,8 @@
 
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 
+from fastent._engine cimport View
+
 cdef extern from "kernels.h" nogil:
     enum:
         SELECT_LANES, SELECT_GROUP, SELECT_BLOCK, SELECT_WORDS, SELECT_SMALL, SELECT_CELLS, SELECT_PRIVATE
@@ -57,10 +59,6 @@ cdef extern from "kernels.h" nogil:
                         int64_t) noexcept nogil
         int64_t term(const select_terms *, int64_t) noexcept nogil
 
-cdef inline int64_t ceil_div(int64_t a, int64_t b) noexcept nogil:
-    return (a + b - 1) // b
-
-
 cdef struct Wanted:
     # Which statistics, and where number i of a column goes: result[i * stride + column].
     const int64_t *which
@@ -69,15 +67,6 @@ cdef struct Wanted:
     int64_t stride
 
 
-cdef class _View:
-    cdef Py_buffer view
-
-
-cdef class _Scratch:
-    cdef char *memory
-
-
-cdef int region(int workers, int64_t cycles) except -1
 cdef Wanted wanted_of(const int64_t[::1] which, double[:, ::1] out) noexcept
 
 
@@ -102,7 +91,7 @@ cdef class Candidates:
     cdef const select_table *kernels
     cdef select_terms terms
     cdef select_planes job
-    cdef _View codes_view, columns_view
+    cdef View codes_view, columns_view
     cdef object keep, columnar, planes, parts, groups
     cdef int64_t n, m, words, all_y_levels, most_levels
     cdef int workers

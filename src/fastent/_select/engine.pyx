@@ -5,21 +5,18 @@ a table, or, where the table would be large, stratum by stratum. Everything is a
 neither on the method nor on how work is cut. Long calls come back to Python between slices, so that Ctrl-C is honoured.
 """
 
-from cpython.buffer cimport PyBUF_FULL_RO, PyBuffer_Release, PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals
-from cpython.mem cimport PyMem_RawCalloc, PyMem_RawFree
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memset
 
+from fastent._engine cimport Scratch, Tables, View, ceil_div, tables_of
+from fastent._openmp cimport enter_region, leave_region
+
 import numpy as np
 
-from fastent import _openmp
-
 cdef extern from "tables.h" nogil:
-    enum:
-        MAX_TABLES
-    int select_tables(const select_table **)
+    const void **select_tables()
 
 # The one place where C's numbers get names in Python.
 STATISTICS = {
@@ -40,24 +37,15 @@ cdef enum:
     SERIAL_CYCLES = 1 << 18   # of work, below which waking threads costs more than it gives
     COLUMN_CYCLES = 64        # from the counts of a column to its statistics
 
-cdef const select_table *tables[MAX_TABLES]
-cdef int table_count = select_tables(tables)
-cdef const select_table *active = tables[table_count - 1]
-
-
-def isas():
-    """Names of the instruction sets that can be used here, lowest first."""
-    return tuple([tables[i].isa.decode() for i in range(table_count)])
+cdef Tables tables = tables_of(select_tables())
+cdef const select_table *active = <const select_table *>tables.best()
+isas = tables.isas
 
 
 def use_isa(str name):
     """Count with the kernels of one instruction set from now on."""
     global active
-    for i in range(table_count):
-        if tables[i].isa.decode() == name:
-            active = tables[i]
-            return
-    raise ValueError(f"the instruction set {name!r} is not available here; these are: {', '.join(isas())}")
+    active = <const select_table *>tables.named(name)
 
 
 def isa():
@@ -65,29 +53,9 @@ def isa():
     return active.isa.decode()
 
 
-cdef class _View:
-    """The buffer of an array, held while a call runs."""
-    def __cinit__(self, array):
-        PyObject_GetBuffer(array, &self.view, PyBUF_FULL_RO)
-
-    def __dealloc__(self):
-        PyBuffer_Release(&self.view)
-
-
-cdef class _Scratch:
-    """Memory of a call, one piece of zeros for each worker."""
-    def __cinit__(self, int64_t size):
-        self.memory = <char *>PyMem_RawCalloc(<size_t>max(1, size), 1)
-        if self.memory == NULL:
-            raise MemoryError
-
-    def __dealloc__(self):
-        PyMem_RawFree(self.memory)
-
-
-cdef int region(int workers, int64_t cycles) except -1:
-    """Workers of a parallel region: one region at a time, whoever comes second computes serially."""
-    return workers if workers > 1 and cycles > SERIAL_CYCLES and _openmp.enter() else 1
+cdef int worthwhile(int workers, int64_t cycles) noexcept:
+    """Workers for so much work."""
+    return workers if cycles > SERIAL_CYCLES else 1
 
 
 def aligned_zeros(int64_t words):
@@ -199,7 +167,7 @@ cdef class Candidates:
             return 0
         cdef const int64_t[::1] columns = packed, level = levels, first_plane = first
         cdef uint64_t[:, :, ::1] planes = self.planes
-        self.codes_view = _View(self.codes)
+        self.codes_view = View(self.codes)
         self.job.codes = <const char *>self.codes_view.view.buf
         self.job.item = self.codes_view.view.itemsize
         self.job.row_stride, self.job.column_stride = self.codes_view.view.strides[0], self.codes_view.view.strides[1]
@@ -210,8 +178,8 @@ cdef class Candidates:
 
     cdef int run_pack(self, int64_t count) except -1:
         cdef int64_t groups = ceil_div(count, SELECT_GROUP), chunk_rows, chunks, units, unit, first, last, step
-        cdef int threads = region(self.workers, self.n * count // 4)
-        cdef _Scratch scratch = _Scratch(SELECT_SCRATCH * threads)
+        cdef int threads = enter_region(worthwhile(self.workers, self.n * count // 4))
+        cdef Scratch scratch = Scratch(SELECT_SCRATCH * threads, True)
         chunks = 1 if groups >= 4 * threads else ceil_div(4 * threads, groups)
         chunk_rows = max(SELECT_BLOCK, ceil_div(ceil_div(self.n, chunks), SELECT_BLOCK) * SELECT_BLOCK)
         chunks = ceil_div(self.n, chunk_rows)
@@ -230,8 +198,7 @@ cdef class Candidates:
                                           scratch.memory + SELECT_SCRATCH * threadid())
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
         return 0
 
     def planes_of(self, int64_t column):
@@ -276,8 +243,8 @@ cdef class Candidates:
             return
         groups = self.groups if some is None else self.groups[some]
         cdef int64_t most = groups.max()
-        cdef int threads = region(self.workers, int(groups.sum()) * self.words * meeting.target_count
-                                  + count * SELECT_LANES * COLUMN_CYCLES)
+        cdef int64_t cycles = groups.sum() * self.words * meeting.target_count + count * SELECT_LANES * COLUMN_CYCLES
+        cdef int threads = enter_region(worthwhile(self.workers, cycles))
         chunks = 1 if count >= 2 * threads else ceil_div(2 * threads, count)
         chunk_words = max(SELECT_WORDS, ceil_div(ceil_div(self.words, chunks), SELECT_WORDS) * SELECT_WORDS)
         chunks = max(1, ceil_div(self.words, chunk_words))
@@ -288,7 +255,7 @@ cdef class Candidates:
             self.parts = np.empty(step * chunks * part, np.int64)
         cdef int64_t[::1] common = self.parts
         cell_bytes = 8 * self.most_levels * meeting.w_levels * meeting.y_levels
-        cdef _Scratch scratch = _Scratch(cell_bytes * threads)
+        cdef Scratch scratch = Scratch(cell_bytes * threads, True)
         cdef select_twos twos = select_twos(self.x_sums, self.x_sums, self.offset, self.only_x_counts)
         if meeting.with_y:
             twos.xy_sums, twos.counts = self.xy_sums, self.xy_counts
@@ -314,8 +281,7 @@ cdef class Candidates:
                                         <int64_t *>(scratch.memory + cell_bytes * threadid()))
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
 
     cdef void overlap(self, Meeting meeting, int64_t begin, int64_t end, int64_t word, int64_t words,
                       int64_t *common, int64_t part) noexcept nogil:
@@ -380,8 +346,8 @@ cdef class Candidates:
         self.read_columns()
         cdef int64_t levels = self.levels[some].max(), samples = self.samples_of(meeting, levels)
         cdef int64_t size = self.scratch_for(meeting, levels)
-        cdef int threads = region(self.workers, 2 * samples * count)
-        cdef _Scratch scratch = _Scratch(size * threads)
+        cdef int threads = enter_region(worthwhile(self.workers, 2 * samples * count))
+        cdef Scratch scratch = Scratch(size * threads, True)
         step = max(threads, SLICE_SAMPLES * threads // samples)
         try:
             for first in range(0, count, step):
@@ -391,15 +357,14 @@ cdef class Candidates:
                         self.meet_column(meeting, column[i], &wanted, scratch.memory + size * threadid())
                 PyErr_CheckSignals()
         finally:
-            if threads > 1:
-                _openmp.leave()
+            leave_region(threads)
 
     cdef int read_columns(self) except -1:
         """Makes columns contiguous, once."""
         if self.columns_view is None:
             item = self.codes.itemsize
             self.columnar = self.codes if self.codes.strides[0] == item else np.asfortranarray(self.codes)
-            self.columns_view = _View(self.columnar)
+            self.columns_view = View(self.columnar)
         return 0
 
     cdef int64_t samples_of(self, Meeting meeting, int64_t levels) noexcept:

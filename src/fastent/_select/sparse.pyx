@@ -5,9 +5,8 @@ from libc.string cimport memset
 
 import numpy as np
 
-from fastent._select.engine cimport (
-    SELECT_CELLS, Candidates, Meeting, Wanted, ceil_div, select_sums, table_bytes,
-)
+from fastent._engine cimport ceil_div
+from fastent._select.engine cimport SELECT_CELLS, Candidates, Meeting, Wanted, select_sums, table_bytes
 
 
 cdef class SparseCandidates(Candidates):

@@ -109,7 +109,7 @@ def kl_divergence(p: Distribution, q: Distribution, *, base: float | None = None
     Notes
     -----
     Gil, Alajaji & Linder 2013, tables 1 and 2. They are computed as sums of terms that cannot be negative, so that
-    nearly equal distributions keep their digits; only those of the gamma function are limited by it.
+    nearly equal distributions keep their digits; those of Beta keep what the rounding of a + b leaves of them.
 
     Examples
     --------

@@ -85,11 +85,27 @@ def stirling_rests(family: str, a: Array) -> tuple[Array, Array]:
     return np.where(is_small, value, value_series / large), np.where(is_small, slope, slope_series * square)
 
 
+NEAR_TERMS = 15
+"""Powers up to this one of a sixteenth leave nothing to the last digit."""
+
+
 def gamma_bregman(family: str, a: Array, b: Array) -> Array:
-    """ln Gamma(b) - ln Gamma(a) - (b - a) digamma(a), less the gap of b from a."""
+    """ln Gamma(b) - ln Gamma(a) - (b - a) digamma(a), less the gap of b from a.
+
+    The first part is the sum of zeta(k, a) (a - b)^k / k from k = 2 on (Taylor; DLMF 5.15.1), which keeps its digits
+    next to a = b; elsewhere the remainders of Stirling's formula do, and where these are small, already from a
+    difference of 1/2 on.
+    """
+    a, b = np.broadcast_arrays(a, b)
     rest_a, slope_a = stirling_rests(family, a)
     rest_b, _ = stirling_rests(family, b)
-    return np.asarray(0.5 * gap_from_one(b, a) + ((rest_b - rest_a) + (b - a) * slope_a))
+    result = np.asarray(0.5 * gap_from_one(b, a) + ((rest_b - rest_a) + (b - a) * slope_a))
+    near = (np.abs(b - a) <= a / 16) & ((a < STIRLING_FROM) | (np.abs(b - a) < 0.5))
+    x, y = a[near], b[near]
+    zeta = special_functions(family).zeta
+    series = sum((zeta(k, x) * (x - y) ** (k - 2) / k for k in range(NEAR_TERMS, 1, -1)), np.zeros_like(x))
+    result[near] = (x - y) ** 2 * series - gap(y, x)
+    return result
 
 
 # ---- entropies ----
@@ -224,12 +240,15 @@ def poisson_kl(p: Poisson, q: Poisson) -> Any:
 def exponential_kl(p: Exponential, q: Exponential) -> Any:
     (scale, loc), (scale_q, loc_q) = p._wide(), q._wide()
     value = gap_from_one(scale, scale_q) + (loc - loc_q) / scale_q
-    return np.where(loc < loc_q, np.inf, value)
+    return np.where((loc < loc_q) & ~np.isnan(value), np.inf, value)
 
 
 def gamma_kl(p: Gamma, q: Gamma) -> Any:
     (a, scale), (a_q, scale_q) = p._wide(), q._wide()
-    return gap(a_q, a * (scale / scale_q)) + gamma_bregman("Gamma", a, a_q)
+    mean = a * (scale / scale_q)
+    underflow = a_q * (np.log(a_q) - np.log(a) - 1 - np.log(scale) + np.log(scale_q))
+    value = np.where(mean < 1e-290, underflow, np.where(mean < np.inf, gap(a_q, mean), mean))
+    return value + gamma_bregman("Gamma", a, a_q)
 
 
 def beta_kl(p: Beta, q: Beta) -> Any:
@@ -245,14 +264,16 @@ def beta_kl(p: Beta, q: Beta) -> Any:
 def laplace_kl(p: Laplace, q: Laplace) -> Any:
     (loc, scale), (loc_q, scale_q) = p._wide(), q._wide()
     distance = np.abs(loc - loc_q) / scale
-    return gap_from_one(scale, scale_q) + scale / scale_q * exp_excess(-distance)
+    excess = exp_excess(-distance)
+    return gap_from_one(scale, scale_q) + np.where(excess == 0, 0, scale / scale_q * excess)
 
 
 def uniform_kl(p: Uniform, q: Uniform) -> Any:
     (loc, scale), (loc_q, scale_q) = p._wide(), q._wide()
     outside = (loc < loc_q) | (loc + scale > loc_q + scale_q)
     unknown = np.isnan(loc + scale + loc_q + scale_q)
-    value = np.log1p((scale_q - scale) / scale)
+    excess = (scale_q - scale) / scale
+    value = np.where(excess < np.inf, np.log1p(excess), np.log(scale_q) - np.log(scale))
     return np.where(unknown, np.nan, np.where(outside, np.inf, value))
 
 

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from fastent._arrays import require
 from fastent.continuous import _plan
 from fastent.continuous._plan import Array
+
+Finite: TypeAlias = Any
+Positive: TypeAlias = Any
+NonNegative: TypeAlias = Any
+Probability: TypeAlias = Any
+ALLOWED: dict[str, tuple[str, Callable[[Array], Array]]] = {
+    "Finite": ("finite", np.isfinite),
+    "Positive": ("positive and finite", lambda x: (x > 0) & (x < np.inf)),
+    "NonNegative": ("non-negative and finite", lambda x: (x >= 0) & (x < np.inf)),
+    "Probability": ("between 0 and 1", lambda x: (x >= 0) & (x <= 1)),
+}
+"""What a parameter must be, by the annotation of its field; nan is allowed everywhere, and gives nan."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -17,41 +31,26 @@ class Distribution:
 
     def __post_init__(self) -> None:
         name = type(self).__name__
-        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        given = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         arrays = {key: _plan.real(name, key, value) for key, value in given.items()}
         dtype = _plan.common(list(arrays.values()), [_plan.is_number(value) for value in given.values()])
         for key, array in arrays.items():
             copy = np.array(array, dtype)  # the caller may change what it gave
             copy.flags.writeable = False
             object.__setattr__(self, key, copy)
-        self._check()
+        self._check_shapes()
+        for entry in fields(self):
+            values, (must, allowed) = getattr(self, entry.name), ALLOWED[str(entry.type)]
+            require(name, entry.name, values, allowed(values) | np.isnan(values), must)
 
-    def _check(self) -> None:
+    def _check_shapes(self) -> None:
         try:
-            np.broadcast_shapes(*(getattr(self, field.name).shape for field in fields(self)))
+            np.broadcast_shapes(*(getattr(self, entry.name).shape for entry in fields(self)))
         except ValueError:
-            shapes = ", ".join(f"{field.name} {getattr(self, field.name).shape}" for field in fields(self))
+            shapes = ", ".join(f"{entry.name} {getattr(self, entry.name).shape}" for entry in fields(self))
             raise ValueError(
                 f"{type(self).__name__}: parameters must broadcast against each other, got shapes {shapes}"
             ) from None
-
-    def _require(self, key: str, allowed: Array, must: str) -> None:
-        """Every number is as it must be, or nan."""
-        values = getattr(self, key)
-        bad = ~(allowed | np.isnan(values))
-        if bad.any():
-            position = tuple(int(i) for i in np.argwhere(bad)[0])
-            place = f" at index {position[0] if len(position) == 1 else position}" if position else ""
-            raise ValueError(f"{type(self).__name__}: {key} must be {must}, got {values[position]}{place}")
-
-    def _positive(self, *keys: str) -> None:
-        for key in keys:
-            values = getattr(self, key)
-            self._require(key, (values > 0) & (values < np.inf), "positive and finite")
-
-    def _finite(self, *keys: str) -> None:
-        for key in keys:
-            self._require(key, np.isfinite(getattr(self, key)), "finite")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -62,14 +61,14 @@ class Distribution:
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """Shape of what the functions return for it."""
-        return np.broadcast_shapes(*(getattr(self, field.name).shape for field in fields(self)))
+        return np.broadcast_shapes(*(getattr(self, entry.name).shape for entry in fields(self)))
 
     def _wide(self) -> tuple[Array, ...]:
         """The parameters in float64."""
-        return tuple(np.asarray(getattr(self, field.name), np.float64) for field in fields(self))
+        return tuple(np.asarray(getattr(self, entry.name), np.float64) for entry in fields(self))
 
     def __repr__(self) -> str:
-        parameters = (f"{field.name}={getattr(self, field.name).tolist()}" for field in fields(self))
+        parameters = (f"{entry.name}={getattr(self, entry.name).tolist()}" for entry in fields(self))
         return f"{type(self).__name__}({', '.join(parameters)})"
 
 
@@ -77,23 +76,27 @@ class Distribution:
 class Normal(Distribution):
     """Normal distribution with mean `loc` and standard deviation `scale`."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-
-    def _check(self) -> None:
-        super()._check()
-        self._finite("loc")
-        self._positive("scale")
+    loc: Finite = 0.0
+    scale: Positive = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class MultivariateNormal(Distribution):
     """Normal distribution of vectors: `mean` (..., d) and covariance matrix `cov` (..., d, d)."""
 
-    mean: Any
-    cov: Any
+    mean: Finite
+    cov: Finite
 
-    def _check(self) -> None:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        cov = self.cov
+        sizes = np.sqrt(np.abs(np.diagonal(cov, axis1=-2, axis2=-1)))
+        tolerance = (1e-4 if cov.dtype == np.float32 else 1e-8) * sizes[..., :, None] * sizes[..., None, :]
+        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > tolerance).any():
+            raise ValueError("MultivariateNormal: cov must be symmetric, got a matrix that differs from its transpose")
+        self.cholesky()
+
+    def _check_shapes(self) -> None:
         mean, cov = self.mean, self.cov
         if mean.ndim < 1 or cov.ndim < 2 or cov.shape[-1] != cov.shape[-2] or cov.shape[-1] != mean.shape[-1]:
             raise ValueError(
@@ -107,12 +110,6 @@ class MultivariateNormal(Distribution):
                 "MultivariateNormal: mean and cov must broadcast against each other, "
                 f"got shapes {mean.shape} and {cov.shape}"
             ) from None
-        self._finite("mean", "cov")
-        sizes = np.sqrt(np.abs(np.diagonal(cov, axis1=-2, axis2=-1)))
-        tolerance = (1e-4 if cov.dtype == np.float32 else 1e-8) * sizes[..., :, None] * sizes[..., None, :]
-        if (np.abs(cov - np.swapaxes(cov, -1, -2)) > tolerance).any():
-            raise ValueError("MultivariateNormal: cov must be symmetric, got a matrix that differs from its transpose")
-        self.cholesky()
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -137,100 +134,72 @@ class MultivariateNormal(Distribution):
 class Bernoulli(Distribution):
     """A yes with probability `p`, otherwise a no."""
 
-    p: Any
-
-    def _check(self) -> None:
-        self._require("p", (self.p >= 0) & (self.p <= 1), "between 0 and 1")
+    p: Probability
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Categorical(Distribution):
     """Categories with probabilities `p` (..., k), non-negative numbers that are divided by their sum."""
 
-    p: Any
+    p: NonNegative
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.p == 0).all(axis=-1).any():
+            raise ValueError("Categorical: p must have a positive entry in every row, got a row of zeros")
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
         """Shape of what the functions return for it: that of p, without its last dimension."""
         return tuple(self.p.shape[:-1])
 
-    def _check(self) -> None:
+    def _check_shapes(self) -> None:
         if self.p.ndim < 1 or self.p.shape[-1] < 1:
             raise ValueError(f"Categorical: p must have shape (..., k) with k of at least 1, got {self.p.shape}")
-        self._require("p", (self.p >= 0) & (self.p < np.inf), "non-negative and finite")
-        empty = ~(self.p != 0).any(axis=-1)
-        if empty.any():
-            raise ValueError("Categorical: p must have a positive entry in every row, got a row of zeros")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Poisson(Distribution):
     """Counts of events with mean `mu`."""
 
-    mu: Any
-
-    def _check(self) -> None:
-        self._require("mu", (self.mu >= 0) & (self.mu < np.inf), "non-negative and finite")
+    mu: NonNegative
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Exponential(Distribution):
     """Waiting times from `loc` on, with mean `scale` beyond it (the reciprocal of the rate)."""
 
-    scale: Any = 1.0
-    loc: Any = 0.0
-
-    def _check(self) -> None:
-        super()._check()
-        self._positive("scale")
-        self._finite("loc")
+    scale: Positive = 1.0
+    loc: Finite = 0.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Gamma(Distribution):
     """Gamma distribution with shape `a` and `scale`: mean a scale."""
 
-    a: Any
-    scale: Any = 1.0
-
-    def _check(self) -> None:
-        super()._check()
-        self._positive("a", "scale")
+    a: Positive
+    scale: Positive = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Beta(Distribution):
     """Beta distribution on [0, 1] with shapes `a` and `b`."""
 
-    a: Any
-    b: Any
-
-    def _check(self) -> None:
-        super()._check()
-        self._positive("a", "b")
+    a: Positive
+    b: Positive
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Laplace(Distribution):
     """Laplace distribution around `loc` with `scale`, the mean distance from it."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-
-    def _check(self) -> None:
-        super()._check()
-        self._finite("loc")
-        self._positive("scale")
+    loc: Finite = 0.0
+    scale: Positive = 1.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Uniform(Distribution):
     """Uniform distribution between `loc` and `loc + scale`."""
 
-    loc: Any = 0.0
-    scale: Any = 1.0
-
-    def _check(self) -> None:
-        super()._check()
-        self._finite("loc")
-        self._positive("scale")
+    loc: Finite = 0.0
+    scale: Positive = 1.0

@@ -127,8 +127,8 @@ def differential_entropy(
     Notes
     -----
     Vasicek 1976; van Es 1992; Ebrahimi, Pflughoeft & Soofi 1994; Correa 1995; Kozachenko & Leonenko 1987; Freedman &
-    Diaconis 1981. Variables are sorted and added up in parallel; the rules other than "fd" are applied by NumPy, to one
-    variable after the other. Bins are those of numpy.histogram.
+    Diaconis 1981. Variables are sorted and added up in parallel, and so are the parts of a long one; the rules other
+    than "fd" are applied by NumPy, to one variable after the other. Bins are those of numpy.histogram.
 
     Examples
     --------
