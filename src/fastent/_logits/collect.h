@@ -117,14 +117,19 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
 }
 
 /* The sums over n entries of a row. */
-INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const char *ahead, int64_t size,
+INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const struct ahead *ahead, const char *next,
                              const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops, struct entry_sums *sums) {
     const VEC zero = OP(set)(0);
     struct NAMED(sums) even = {zero, zero, zero, zero, 0}, odd = even;
     int64_t i = 0;
     for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        fetch_ahead(ahead + i * size);
-        fetch_ahead(ahead + (i + LANES) * size);
+        if (ahead->far) {
+            PREFETCH_SECOND(next + i * ahead->size);
+            PREFETCH_SECOND(next + (i + LANES) * ahead->size);
+        } else {
+            PREFETCH(next + i * ahead->size);
+            PREFETCH(next + (i + LANES) * ahead->size);
+        }
         NAMED(add_entries)(OP(load)(x + i), row, bias, plain, entropy, tops, &even);
         NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, plain, entropy, tops, &odd);
     }
@@ -144,18 +149,17 @@ INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const char *ahead, int64_
         sums->spread += OP(fold)(even.spread + odd.spread);
 }
 
-/* Meanwhile what lies `ahead`, in items of `size` bytes, is fetched. Only chunks that have the top look at each entry for it. */
-INLINE struct entry_sums NAMED(sum_entries)(const REAL *x, int64_t n, const char *ahead, int64_t size,
+/* Meanwhile what lies `ahead` of the row, from `next` on, is fetched. Only chunks that have the top look at each entry for it. */
+INLINE struct entry_sums NAMED(sum_entries)(const REAL *x, int64_t n, const struct ahead *ahead, const char *next,
                                             const struct NAMED(row) *row, int plain, int entropy, const VEC *chunks) {
     const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
     struct entry_sums sums = {vset(0), vset(0), vset(0), 0};
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t length = n - start < CONSTANT(CHUNK) ? n - start : CONSTANT(CHUNK);
-        const char *next = ahead + start * size;
         if (OP(any)(OP(equal)(*chunks++, OP(set)(row->top))))
-            NAMED(sum_chunk)(x + start, length, next, size, row, bias, plain, entropy, 1, &sums);
+            NAMED(sum_chunk)(x + start, length, ahead, next + start * ahead->size, row, bias, plain, entropy, 1, &sums);
         else
-            NAMED(sum_chunk)(x + start, length, next, size, row, bias, plain, entropy, 0, &sums);
+            NAMED(sum_chunk)(x + start, length, ahead, next + start * ahead->size, row, bias, plain, entropy, 0, &sums);
     }
     return sums;
 }
@@ -176,8 +180,8 @@ INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, in
     for (int r = 0; r < rows; r++) {
         struct NAMED(row) row = NAMED(make_row)(job, &of, r);
         struct entry_sums sums =
-            plain ? NAMED(sum_entries)(x[r], n, ahead->at[r], ahead->size, &row, 1, entropy, chunks[r])
-                  : NAMED(sum_entries)(x[r], n, ahead->at[r], ahead->size, &row, 0, entropy, chunks[r]);
+            plain ? NAMED(sum_entries)(x[r], n, ahead, ahead->at[r], &row, 1, entropy, chunks[r])
+                  : NAMED(sum_entries)(x[r], n, ahead, ahead->at[r], &row, 0, entropy, chunks[r]);
         each[r] = sums.rest;
         excess[r] = sums.excess;
         spread[r] = sums.spread;

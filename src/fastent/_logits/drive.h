@@ -31,6 +31,7 @@ static struct state NAMED(collect)(const logits_job *job, const logits_operand *
                                    int entropy, REAL *buffer, char *raw, struct NAMED(pieces) *pieces) {
     struct state s = no_entries();
     struct ahead ahead = {.size = item_size(operand->dtype)};
+    ahead.far = job->length <= block_length(job) && rows * job->length > NEAR_ENTRIES;
     int64_t block = block_length(job);
     VEC *lowest = job->value == LOGITS_KL ? pieces->lowest : NULL;
     for (int r = 0; r < rows; r++)

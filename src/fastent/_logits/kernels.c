@@ -10,6 +10,7 @@
 
 #define BLOCK 4096         /* entries of a block of one row */
 #define GROUP_ENTRIES 8192 /* of all rows of a group, in one block */
+#define NEAR_ENTRIES 4096  /* as many of the next group find room in the first cache beside them */
 
 struct group {
     int rows;

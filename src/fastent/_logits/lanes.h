@@ -7,6 +7,7 @@
 
 #include "../_simd/exp_single.h"
 #include "../_simd/items.h"
+#include "../_simd/prefetch.h"
 #include "kernels.h"
 
 #define INF __builtin_inf()
@@ -51,15 +52,6 @@
 #define NAMED(name) JOINED(JOINED(name, _), REAL)
 #define OP(name) JOINED(PREFIX, name)
 #define CONSTANT(name) JOINED(JOINED(REAL, _), name)
-
-/* an address that need not exist */
-INLINE void fetch_ahead(const void *at) {
-#if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(at);
-#else
-    (void)at;
-#endif
-}
 
 /* ---- what one of the two vocabularies lacks ---- */
 

@@ -38,6 +38,7 @@ static const struct {
 struct ahead {
     const char *at[VL];
     int64_t size; /* of an item */
+    int far;      /* whether much is read before it */
 };
 
 INLINE struct state no_entries(void) {

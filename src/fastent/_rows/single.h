@@ -114,7 +114,7 @@ INLINE void single_entropy_sums(const struct span *span, int dropping, vs drop, 
     struct wide entries = nothing(), exponents = nothing(), logs = nothing();
     vsi signs = sums->signs;
     for (int64_t i = 0; i < span->count + (span->tail > 0); i++) {
-        prefetch(span->x_ahead + i * span->x_step);
+        PREFETCH(span->x_ahead + i * span->x_step);
         vs x = single_vector(span->x, span, i);
         if (dropping)
             x = sselect(sequal(x, drop), sset(0), x);
@@ -254,8 +254,8 @@ INLINE struct wide single_divergence(int measure, const struct span *span, const
     for (; i + UNROLL <= span->count; i += UNROLL) {
         vs t[UNROLL];
         for (int u = 0; u < UNROLL; u++) {
-            prefetch(span->x_ahead + (i + u) * span->x_step);
-            prefetch(span->y_ahead + (i + u) * span->y_step);
+            PREFETCH(span->x_ahead + (i + u) * span->x_step);
+            PREFETCH(span->y_ahead + (i + u) * span->y_step);
             t[u] = single_term(measure, single_vector(span->x, span, i + u), single_vector(span->y, span, i + u), s);
         }
         add_wide(&sum, (t[0] + t[1]) + (t[2] + t[3]));

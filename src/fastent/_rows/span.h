@@ -8,6 +8,7 @@
 #ifndef FASTENT_ROWS_SPAN_H
 #define FASTENT_ROWS_SPAN_H
 
+#include "../_simd/prefetch.h"
 #include "terms.h"
 
 #define UNROLL 4 /* vectors in flight, to hide the latency of the polynomials */
@@ -20,14 +21,6 @@ struct span {
     const char *x_ahead, *y_ahead; /* what will be read from memory next, fetched while this span is computed */
     int64_t x_step, y_step;        /* bytes of it for each vector of this span */
 };
-
-INLINE void prefetch(const char *at) {
-#if defined(__GNUC__) || defined(__clang__)
-    __builtin_prefetch(at); /* of an address that need not exist */
-#else
-    (void)at;
-#endif
-}
 
 INLINE vd span_vector(const void *entries, const struct span *span, int64_t i) {
     const double *data = entries;
@@ -169,9 +162,9 @@ INLINE void span_terms(int measure, int grade, int all_positive, int dropping, c
         for (; i + UNROLL <= span->count; i += UNROLL) {
             vd t[UNROLL];
             for (int u = 0; u < UNROLL; u++) {
-                prefetch(span->x_ahead + (i + u) * span->x_step);
+                PREFETCH(span->x_ahead + (i + u) * span->x_step);
                 if (is_binary(measure))
-                    prefetch(span->y_ahead + (i + u) * span->y_step);
+                    PREFETCH(span->y_ahead + (i + u) * span->y_step);
             }
             for (int u = 0; u < UNROLL; u++)
                 t[u] = span_term(measure, grade, all_positive, dropping, span, i + u, 0, s).value;
