@@ -39,9 +39,10 @@ INLINE void binary_terms(struct binary_stretch *s, int64_t i) {
     vd a = vselect(above, larger, smaller), b = vselect(above, smaller, larger);
     vd nan = z * zero; /* NaN of an infinite z, too, but that has a limit */
     nan = vselect(vlt(vabs(z), vset(INF)), nan, vselect(veq(z, z), zero, nan));
-    vstore(s->loss + i, weight * (loss + nan));
-    vstore(s->gradient + i, weight * (negative * a - positive * b + nan));
-    vstore(s->diagonal + i, weight * ((positive + negative) * a * b + nan));
+    vm counts = vlt(zero, weight);
+    vstore(s->loss + i, vselect(counts, weight * (loss + nan), zero));
+    vstore(s->gradient + i, vselect(counts, weight * (negative * a - positive * b + nan), zero));
+    vstore(s->diagonal + i, vselect(counts, weight * ((positive + negative) * a * b + nan), zero));
 }
 
 static void binary_piece(const binary_job *job, int64_t piece) {

@@ -112,8 +112,10 @@ INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias
     sums->powers += power;
 #endif
     sums->rests = OP(fma)(power, q, sums->rests);
-    if (entropy)
-        sums->spread = OP(fma)(OP(fma)(power, q, power), OP(set)(row->above) - bounded, sums->spread);
+    if (entropy) {
+        VEC gap = OP(set)(row->above) - bounded;
+        sums->spread = OP(fma)(OP(fma)(power, q, power), plain ? gap : gap * OP(set)(row->inverse_high), sums->spread);
+    }
 }
 
 /* The sums over n entries of a row. */

@@ -173,6 +173,11 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, const struct state *s, c
                 NAMED(put_entries)(&job->diagonal, g->diagonal[r], start, n, diagonal);
         }
     }
+    for (int r = 0; r < g->rows; r++) /* NaN, too, counts as nothing */
+        if (g->weight[r] == 0) {
+            write_zeros(&job->map, g->map[r], job->length);
+            write_zeros(&job->diagonal, g->diagonal[r], job->length);
+        }
 }
 
 static void NAMED(do_group)(const logits_job *job, struct group *g, struct workspace *w) {
@@ -218,4 +223,8 @@ static void NAMED(do_group)(const logits_job *job, struct group *g, struct works
     store_values(job, g, value);
     if (job->mapping)
         NAMED(write_maps)(&walk, &s, &z, value, mass);
+#if !defined(DOUBLES)
+    if (pairs)
+        do_huge_rows(job, g, vmax(vabs(s.top), vabs(t.top)), w);
+#endif
 }

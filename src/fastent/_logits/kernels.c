@@ -79,7 +79,7 @@ static vd label_slopes(const logits_job *job, const struct group *g, const struc
     return scale * (even * (vset(job->class_weight_sum) - label_weights(job, g)) - mass * of_others);
 }
 
-/* The mean of top - z, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
+/* The mean of (top - z)/T, each entry with its probability. What the divisor's roundings lost is taken off at the end. */
 INLINE vd mean_gap(const struct state *s, const struct row_sums *z, int is_double) {
     vd lost, sum = whole_sum(s, z, &lost), gap = s->spread / (sum * vset(is_double ? 0x1p900 : 0x1p60));
     return vfma(-gap, lost, gap);
@@ -95,7 +95,7 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
         return x + (z->log_sum + lost);
     }
     case LOGITS_ENTROPY:
-        return z->log_sum + mean_gap(s, z, is_double) * inverse;
+        return z->log_sum + mean_gap(s, z, is_double);
     case LOGITS_LABEL_LOSS:
         gap = s->top - vload(g->label_logit);
         if (is_simple(job))
@@ -174,6 +174,13 @@ static void find_labels(const logits_job *job, struct group *g) {
         g->label_logit[r] = entry_at(&job->z, g->z[r], job->labels[g->index[r]]);
 }
 
+static void write_zeros(const logits_operand *operand, int64_t row, int64_t length) {
+    if (operand->data == NULL)
+        return;
+    for (int64_t i = 0; i < length; i++)
+        memset(operand->data + row + i * operand->along, 0, (size_t)item_size(operand->dtype));
+}
+
 #define DOUBLES 1
 #define REAL double
 #define PREFIX v
@@ -193,6 +200,27 @@ static void find_labels(const logits_job *job, struct group *g) {
 #undef LANES
 #undef ITEM
 #if defined(VEC_SINGLE)
+
+/* Pairs of rows of such logits once more, in doubles: floats have no room for their differences. */
+#define HUGE_FLOAT 1e30
+
+static void do_huge_rows(const logits_job *job, const struct group *g, vd tops, struct workspace *w) {
+    double top[VL];
+    vstore(top, tops);
+    for (int r = 0; r < g->rows; r++) {
+        if (!(top[r] > HUGE_FLOAT))
+            continue;
+        struct group one = {.rows = 1};
+        one.index[0] = g->index[r];
+        one.z[0] = g->z[r];
+        one.u[0] = g->u[r];
+        one.map[0] = g->map[r];
+        one.diagonal[0] = g->diagonal[r];
+        one.weight[0] = g->weight[r];
+        do_group_double(job, &one, w);
+    }
+}
+
 #define REAL float
 #define PREFIX s
 #define VEC vs
@@ -243,22 +271,14 @@ static void add_row(const logits_job *job, struct group *g, int64_t row) {
     g->weight[r] = job->row_weights ? job->row_weights[row] : 1;
 }
 
-static void write_zeros(const logits_job *job, const logits_operand *operand, int64_t row) {
-    if (operand->data == NULL)
-        return;
-    char *target = operand->data + row_offset(job, operand, row);
-    for (int64_t i = 0; i < job->length; i++)
-        memset(target + i * operand->along, 0, (size_t)item_size(operand->dtype));
-}
-
 /* A row whose label says so: its loss is 0, and so are its derivatives. */
 static void leave_out(const logits_job *job, int64_t row) {
     if (job->values != NULL && job->values_dtype == ITEM_FLOAT64)
         ((double *)job->values)[row] = 0;
     else if (job->values != NULL)
         ((float *)job->values)[row] = 0;
-    write_zeros(job, &job->map, row);
-    write_zeros(job, &job->diagonal, row);
+    write_zeros(&job->map, row_offset(job, &job->map, row), job->length);
+    write_zeros(&job->diagonal, row_offset(job, &job->diagonal, row), job->length);
 }
 
 static void *cut(char **at, int64_t bytes) {

@@ -14,7 +14,7 @@ struct state {
     vd rest;     /* sum of exp((z - shift)/T), in units of 2^(K - offset); without entropy, of its powers of two, */
     vd excess;   /* and of what the terms have beside these: two sums lose less than one */
     vd ties;     /* how many entries equal the top */
-    vd spread;   /* sum of exp((z - shift)/T) (top - z), in the same units */
+    vd spread;   /* sum of exp((z - shift)/T) (top - z)/T, in the same units */
 };
 
 /* Sums over some entries of one row, lane by lane. */
@@ -29,6 +29,8 @@ struct row_sums {
     vd rest;         /* R: sum over all entries but one largest of exp((z - top)/T) */
     vd log_sum;      /* ln(1 + R) = ln sum exp((z - top)/T) */
 };
+
+#define GAP_OF_NOTHING 1e6 /* exp(-gap) is 0 in all units */
 
 static const struct {
     double offset, far;
@@ -68,18 +70,20 @@ INLINE int is_plain(const logits_job *job, const struct state *s) {
     return job->inverse_high == 1 && vall(veq(s->shift, vset(0)));
 }
 
-/* What was summed up, in the units of another top; `all`: with the former top, now one of the rest. */
+/* What was summed up, in the units of another top, with the former top, which is now one of the rest. */
 INLINE void change_units(const logits_job *job, struct state *s, vm grows, vd top, vd shift, vd exponent, int is_double,
                          int entropy) {
-    const vd zero = vset(0), offset = vset(state_units[is_double].offset);
-    vd lost, all = s->rest + s->ties * vscale(s->unit, offset);
+    vd lost, all = s->rest + s->ties * vscale(s->unit, vset(state_units[is_double].offset));
     vd scale = vexp2_times(s->exponent - exponent, tempered(job, s->shift - shift, &lost), vset(1));
+    scale = vfma(scale, lost, scale);
     vm any = vlt(vset(-INF), s->top);
-    if (entropy)
-        s->spread = vselect(grows, vselect(any, vfma(top - s->top, all + s->excess, s->spread) * scale, zero), s->spread);
-    s->rest = vselect(grows, vselect(any, all * scale, s->rest), s->rest); /* a NaN stays */
-    s->excess = vselect(grows, vselect(any, s->excess * scale, s->excess), s->excess);
-    s->ties = vselect(grows, zero, s->ties);
+    vd rest = vselect(any, all * scale, s->rest), excess = vselect(any, s->excess * scale, s->excess); /* a NaN stays */
+    if (entropy) { /* far below, where the gap might overflow, nothing is left */
+        vd gap = vmin(vset(GAP_OF_NOTHING), (top - s->top) * vset(job->inverse_high));
+        s->spread = vselect(grows, vselect(any, vfma(gap, rest + excess, s->spread * scale), vset(0)), s->spread);
+    }
+    s->rest = vselect(grows, rest, s->rest);
+    s->excess = vselect(grows, excess, s->excess);
 }
 
 /* Make `top` the largest entry where it is larger: what was the largest becomes one of the rest, in the new units. */
@@ -94,6 +98,7 @@ INLINE void raise_top(const logits_job *job, struct state *s, vd top, int is_dou
     vd exponent = vfma(x, vset(1 / LN2), rounder) - rounder;
     if (vany(vlt(vset(-INF), s->top)))
         change_units(job, s, grows, top, shift, exponent, is_double, entropy);
+    s->ties = vselect(grows, vset(0), s->ties); /* -inf, where there was no top */
     vd low, unit = unit_of(x, lost, exponent, &low);
     s->top = vselect(grows, top, s->top);
     s->shift = vselect(grows, shift, s->shift);

@@ -120,6 +120,13 @@ static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights
     }
 }
 
+/* The term of an entry: infinite where the model has -inf but the truth has not, 0 where both have. */
+INLINE VEC NAMED(where_possible)(VEC model, VEC truth, VEC term) {
+    const VEC lowest = OP(set)(-CONSTANT(BEYOND));
+    VEC impossible = OP(select)(OP(lt)(truth, lowest), OP(set)(0), OP(set)((REAL)INF));
+    return OP(select)(OP(lt)(model, lowest), impossible, term);
+}
+
 /* Lanes of the sum, over n entries, of softmax(u) (top - z), or of the parts of the Jensen-Shannon divergence. */
 static vd NAMED(sum_pairs)(int value, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
                            const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
@@ -139,7 +146,8 @@ static vd NAMED(sum_pairs)(int value, const REAL *z, const REAL *u, int64_t n, c
 #else
             (void)value, (void)ratio;
 #endif
-            sum += OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
+            VEC term = OP(select)(OP(equal)(q_share, zero), zero, q_share * (OP(set)(p->row.top) - a));
+            sum += NAMED(where_possible)(a, b, term);
         }
         total += OP(fold)(sum);
     }
@@ -149,17 +157,17 @@ static vd NAMED(sum_pairs)(int value, const REAL *z, const REAL *u, int64_t n, c
 /* The same of the divergence of two softmaxes, over the factor of the first. */
 INLINE vd NAMED(sum_kl)(int all_high, const REAL *z, const REAL *u, int64_t n, const struct NAMED(known) *p,
                         const struct NAMED(known) *q, const struct NAMED(log_ratio) *ratio) {
-    const VEC zero = OP(set)(0), lowest = OP(set)(-CONSTANT(BEYOND)), factors = OP(set)((REAL)(q->factor / p->factor));
+    const VEC factors = OP(set)((REAL)(q->factor / p->factor));
     vd total = vset(0);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK);
-        VEC sum = zero;
+        VEC sum = OP(set)(0);
         for (int64_t i = start; i < end; i += LANES) {
             VEC a = NAMED(part)(z, end, i, 0), b = NAMED(part)(u, end, i, 0);
             VEC p_share = NAMED(share_of_sum)(a, p, all_high), q_share = factors * NAMED(share_of_sum)(b, q, all_high);
             VEC term = NAMED(kl_part)(p_share, q_share, NAMED(ratio_of)(a, b, ratio, all_high), all_high);
-            if (!all_high) /* impossible in both, or in the second */
-                term = OP(select)(OP(lt)(b, lowest), OP(select)(OP(lt)(a, lowest), zero, OP(set)((REAL)INF)), term);
+            if (!all_high)
+                term = NAMED(where_possible)(b, a, term);
             sum += end - i < LANES ? OP(pad)(term, end - i, 0) : term;
         }
         total += OP(fold)(sum);
