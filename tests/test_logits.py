@@ -277,6 +277,67 @@ def test_impossible_classes(dtype: str, isa: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hidden", [-INF, "lowest"])
+def test_many_hidden_classes_come_first(hidden: float | str, dtype: str, isa: str) -> None:
+    """More than a block of them, in rows and in columns beside others that have none."""
+    fill = float(np.finfo(dtype).min) if hidden == "lowest" else hidden
+    long, beside = np.full(6000, fill, dtype), np.zeros((6000, 3), dtype)
+    long[5000:5003], beside[:5999] = [1, 0, 2], fill
+    beside[0, 1] = 0
+    seen = long[5000:5003]
+    for function in (logits.log_sum_exp, logits.entropy):
+        np.testing.assert_allclose(function(long), function(seen), rtol=4 * np.finfo(dtype).eps)
+        np.testing.assert_allclose(function(beside, axis=0), function([0, 0]) * np.array([0, 1, 0]), atol=1e-7)
+    np.testing.assert_allclose(logits.softmax(long)[5000:5003], logits.softmax(seen), rtol=4 * np.finfo(dtype).eps)
+    loss, gradient = logits.cross_entropy(long, 5000, return_grad=True)
+    assert loss == pytest.approx(logits.cross_entropy(seen, 0), rel=1e-6) and abs(gradient.sum()) < 1e-6
+
+
+def test_temperatures_of_any_size(isa: str) -> None:
+    """What counts is z / T, however large both are."""
+    want = logits.entropy([1.0, 0.0])
+    assert logits.entropy([1e38, 0.0], temperature=1e38) == pytest.approx(want, rel=1e-14)
+    assert logits.entropy(np.float32([3e38, 0]), temperature=3e38) == pytest.approx(want, rel=1e-6)
+    assert logits.entropy(np.r_[np.zeros(4999), 1e38]) == 0
+    z = np.full(5000, -1e4)
+    z[0], z[4999] = 30000.1, 30007.3
+    assert logits.cross_entropy(z, 4999, temperature=0.0115) == pytest.approx(
+        np.exp((z[0] - z[4999]) / 0.0115), rel=1e-12
+    )
+
+
+def test_differences_that_floats_have_no_room_for(isa: str) -> None:
+    far = np.zeros((3, 20), np.float32)
+    far[1, 0] = 2e38
+    near = logits_of(3, 20, dtype="float32")
+    other = near + np.float32(0.5) * logits_of(3, 20, dtype="float32")[::-1]
+    z, u = np.where([[False], [True], [False]], far, near), np.where([[False], [True], [False]], -far, other)
+    divergence = logits.kl_divergence(z, u)
+    assert divergence[1] == np.float32(2e38)
+    assert divergence[[0, 2]].tobytes() == logits.kl_divergence(near, other)[[0, 2]].tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_teacher_who_knows_what_the_student_excludes(dtype: str, isa: str) -> None:
+    """However unlikely: the loss is infinite."""
+    teacher = np.zeros((1, 50), dtype)
+    teacher[:, 7] = -2000
+    student = teacher.copy()
+    student[:, 7] = -INF
+    assert logits.cross_entropy(student, target_logits=teacher)[0] == INF
+    assert logits.kl_divergence(teacher, student)[0] == INF
+    np.testing.assert_allclose(logits.cross_entropy(student, target_logits=student), np.log(49), rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_rows_of_weight_0_do_not_matter(dtype: str, isa: str) -> None:
+    z = np.array([[NAN, 1], [0, 1]], dtype)
+    loss, gradient = logits.cross_entropy(z, [0, 1], sample_weight=[0, 1], return_grad=True)
+    assert loss[0] == 0 and (gradient[0] == 0).all() and np.isfinite(gradient).all()
+    assert logits.binary_cross_entropy(np.array([INF, 0], dtype), [0, 1], sample_weight=[0, 1])[0] == 0
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_huge_logits(dtype: str, isa: str) -> None:
     """Beside a huge logit, others are told apart though their distances to it are rounded."""
     for size in (1e5, 1e10, 1e18, 1e20, 1e30):

@@ -189,12 +189,15 @@ INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, in
         spread[r] = sums.spread;
         others[r] = sums.others;
     }
-    const int apart = is_double && !entropy; /* floats and entropies would gain nothing */
-    for (int r = 0; r < rows && !apart; r++)
-        each[r] += excess[r];
-    s->rest += across_lanes(SUM, each, rows);
-    if (apart)
-        s->excess += across_lanes(SUM, excess, rows);
+    if (is_double && !entropy) { /* floats and entropies would gain nothing */
+        vd lost, lost_too, sum = sum_across_lanes(each, excess, rows, &lost);
+        s->rest = vtwo_sum(s->rest, sum, &lost_too);
+        s->excess += lost + lost_too;
+    } else {
+        for (int r = 0; r < rows; r++)
+            each[r] += excess[r];
+        s->rest += across_lanes(SUM, each, rows);
+    }
     s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - vload(others);
     if (entropy)
         s->spread += across_lanes(SUM, spread, rows);

@@ -47,6 +47,24 @@ INLINE vd across_lanes(enum across how, vd *each, int rows) {
     return vacross_rows(how, each);
 }
 
+/* The sum of each vector's lanes, and of those of `low`, with what the roundings lost. */
+INLINE vd sum_across_lanes(vd *each, vd *low, int rows, vd *lost) {
+    vd first, second, low_first, low_second, error;
+    for (int r = rows; r < VL; r++) {
+        each[r] = each[0];
+        low[r] = low[0];
+    }
+    for (int level = 0, width = VL / 2; width > 0; level++, width /= 2)
+        for (int i = 0; i < width; i++) {
+            vhalves(level, each[2 * i], each[2 * i + 1], &first, &second);
+            vhalves(level, low[2 * i], low[2 * i + 1], &low_first, &low_second);
+            each[i] = vtwo_sum(first, second, &error);
+            low[i] = low_first + low_second + error;
+        }
+    *lost = low[0];
+    return each[0];
+}
+
 /* Hard labels, each class with the same weight: the commonest loss. */
 INLINE int is_simple(const logits_job *job) {
     return job->value == LOGITS_LABEL_LOSS && job->class_weights == NULL && job->smoothing == 0;

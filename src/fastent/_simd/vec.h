@@ -251,28 +251,45 @@ enum across { SUM, LOWEST, HIGHEST };
 
 INLINE vd vcombine(enum across how, vd a, vd b) { return how == SUM ? a + b : how == LOWEST ? vmin(a, b) : vmax(a, b); }
 
+/* Two vectors become two, the lanes of the first in the lower halves, so that after log2(VL) such levels, combined by lanes,
+ * each lane stands for a vector. */
+INLINE void vhalves(int level, vd a, vd b, vd *first, vd *second) {
+#if defined(VEC_AVX512)
+    if (level == 0) {
+        *first = _mm512_unpacklo_pd(a, b);
+        *second = _mm512_unpackhi_pd(a, b);
+    } else if (level == 1) {
+        *first = _mm512_permutex2var_pd(a, _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0), b);
+        *second = _mm512_permutex2var_pd(a, _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2), b);
+    } else {
+        *first = _mm512_shuffle_f64x2(a, b, 0x44);
+        *second = _mm512_shuffle_f64x2(a, b, 0xee);
+    }
+#elif defined(VEC_AVX2)
+    *first = level == 0 ? _mm256_unpacklo_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x20);
+    *second = level == 0 ? _mm256_unpackhi_pd(a, b) : _mm256_permute2f128_pd(a, b, 0x31);
+#elif !defined(VEC_SCALAR)
+    (void)level;
+    *first = (vd){a[0], b[0]};
+    *second = (vd){a[1], b[1]};
+#else
+    (void)level;
+    *first = a;
+    *second = b;
+#endif
+}
+
 /* VL vectors become one: its lane r is vector r's lanes combined, as a fixed tree. */
 INLINE vd vacross_rows(enum across how, const vd *rows) {
-#if defined(VEC_AVX512)
-    vd pairs[4], fours[2];
-    for (int i = 0; i < 4; i++)
-        pairs[i] = vcombine(how, _mm512_unpacklo_pd(rows[2 * i], rows[2 * i + 1]), _mm512_unpackhi_pd(rows[2 * i], rows[2 * i + 1]));
-    for (int i = 0; i < 2; i++) {
-        vd a = pairs[2 * i], b = pairs[2 * i + 1];
-        fours[i] = vcombine(how, _mm512_permutex2var_pd(a, _mm512_set_epi64(13, 12, 5, 4, 9, 8, 1, 0), b),
-                            _mm512_permutex2var_pd(a, _mm512_set_epi64(15, 14, 7, 6, 11, 10, 3, 2), b));
-    }
-    return vcombine(how, _mm512_shuffle_f64x2(fours[0], fours[1], 0x44), _mm512_shuffle_f64x2(fours[0], fours[1], 0xee));
-#elif defined(VEC_AVX2)
-    vd a = vcombine(how, _mm256_unpacklo_pd(rows[0], rows[1]), _mm256_unpackhi_pd(rows[0], rows[1]));
-    vd b = vcombine(how, _mm256_unpacklo_pd(rows[2], rows[3]), _mm256_unpackhi_pd(rows[2], rows[3]));
-    return vcombine(how, _mm256_permute2f128_pd(a, b, 0x20), _mm256_permute2f128_pd(a, b, 0x31));
-#elif !defined(VEC_SCALAR)
-    return vcombine(how, (vd){rows[0][0], rows[1][0]}, (vd){rows[0][1], rows[1][1]});
-#else
-    (void)how;
-    return rows[0];
-#endif
+    vd now[VL], first, second;
+    for (int r = 0; r < VL; r++)
+        now[r] = rows[r];
+    for (int level = 0, width = VL / 2; width > 0; level++, width /= 2)
+        for (int i = 0; i < width; i++) {
+            vhalves(level, now[2 * i], now[2 * i + 1], &first, &second);
+            now[i] = vcombine(how, first, second);
+        }
+    return now[0];
 }
 
 /* ---- exponents ---- */
