@@ -237,3 +237,11 @@ def test_refusals(name: str) -> None:
     with pytest.raises(error, match=message) as caught:
         predictive_uncertainty(**{"p": P, **given})
     assert str(caught.value).startswith("predictive_uncertainty: ")
+
+
+def test_batches_of_several_dimensions() -> None:
+    """Rows in one line of memory, and rows that are not, as one by one."""
+    p = np.random.default_rng(3).dirichlet(np.ones(4), (3, 6, 5))
+    want = [[predictive_uncertainty(p[:, i, j], "epistemic") for j in range(5)] for i in range(6)]
+    for q in (p, np.ascontiguousarray(p.swapaxes(1, 2)).swapaxes(1, 2), np.repeat(p, 2, axis=2)[:, :, ::2]):
+        assert predictive_uncertainty(q, "epistemic").tolist() == want

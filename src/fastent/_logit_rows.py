@@ -17,6 +17,8 @@ from fastent._threads import workers_for
 Numbers = np.ndarray[Any, Any]
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 COLDEST, HOTTEST = 1e-300, 1e300
+NOT_A_CLASS = -100
+"""The label of rows that are left out, as in PyTorch."""
 
 
 class Labels(NamedTuple):
@@ -42,6 +44,10 @@ NO_DERIVATIVES = Derivatives()
 
 def logits_array(function: str, name: str, value: Any) -> Array:
     """Floats as they are, other numbers as float64."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{function}: {name} must not be a masked array; pass {name}.filled(-np.inf) to leave its classes out"
+        )
     array = as_array(function, name, value)
     if array.dtype in FLOATS:
         return array
@@ -58,7 +64,7 @@ def check_axis(function: str, axis: Any, ndim: int) -> int:
 
 def check_temperature(function: str, temperature: Any) -> float:
     try:
-        number = float(temperature)
+        number = float("" if isinstance(temperature, (str, bool)) else temperature)
     except (TypeError, ValueError):
         raise TypeError(f"{function}: temperature must be a number, got {temperature!r}") from None
     if not COLDEST <= number <= HOTTEST:

@@ -92,6 +92,8 @@ def predictive_uncertainty(
     [1.0, 1.0] [0.0, 1.0]
     """
     function = "predictive_uncertainty"
+    if measures is None:
+        raise TypeError(f"{function}: measures must be names among {', '.join(MEASURES)}, got None")
     names = (measures,) if isinstance(measures, str) else tuple(measures)
     for name in names:
         if name not in engine.MEMBERS:
@@ -110,6 +112,10 @@ def predictive_uncertainty(
     divisor = log_of_base(function, base)
     dtype = FLOAT32 if array.dtype in NARROW else FLOAT64
     moved = np.moveaxis(array.values, (first, last), (0, -1))
+    shape = moved.shape[1:-1]
+    steps = zip(moved.strides[1:-2], shape[1:], moved.strides[2:-1], strict=True)
+    if moved.size and all(outer == n * inner for outer, n, inner in steps):
+        moved = moved.reshape(members, -1, classes)  # the same memory: rows in one line
     batch = moved.shape[1:-1]
     found = {name: np.full(batch, np.nan, dtype) for name in names}
     for place in np.ndindex(batch[:-1]):  # a call for each line of rows
@@ -121,5 +127,5 @@ def predictive_uncertainty(
                 {name: np.atleast_1d(values[place]) if batch else values.reshape(1) for name, values in found.items()},
                 divisor, workers_for(function, workers, line.size),
             )  # fmt: skip
-    results = {name: values[()] for name, values in found.items()}
+    results = {name: values.reshape(shape)[()] for name, values in found.items()}
     return results[measures] if isinstance(measures, str) else results

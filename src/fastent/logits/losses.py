@@ -11,6 +11,7 @@ from fastent._arrays import Array
 from fastent._logit_rows import (
     FLOAT64,
     NO_DERIVATIVES,
+    NOT_A_CLASS,
     Derivatives,
     Labels,
     Numbers,
@@ -68,7 +69,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     class_weight: Any = None,
     sample_weight: Any = None,
-    ignore_index: int | None = -100,
+    ignore_index: int | None = NOT_A_CLASS,
     reduction: str = "none",
     empty: float = float("nan"),
     return_grad: bool = False,
@@ -94,7 +95,7 @@ def cross_entropy(
     sample_weight : array_like, optional
         A weight for each row's loss.
     ignore_index : int or None
-        Rows with this label are left out: never read, loss 0, derivatives 0.
+        For labels only. Rows with this label are left out: never read, loss 0, derivatives 0.
     reduction : {"none", "mean", "sum"}
         A loss per row, or one number. The mean divides by the weights of the rows that are kept: of the samples, and
         with labels also of their classes.
@@ -157,6 +158,8 @@ def cross_entropy(
         rows = Rows(function, {"z": logits}, axis)
         labels = check_labels(function, target, rows.batch, rows.classes, ignore_index)
         value = "label_loss"
+    if labels is None and ignore_index not in (None, NOT_A_CLASS):
+        raise ValueError(f"{function}: ignore_index is for labels, got {ignore_index} beside other targets")
     if rows.shape != logits.values.shape:
         raise ValueError(f"{function}: the target must have the shape of z, {logits.values.shape}, got {rows.shape}")
     row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastent._logit_rows import (
     NO_DERIVATIVES,
+    NOT_A_CLASS,
     Derivatives,
     Labels,
     Rows,
@@ -187,7 +188,7 @@ def perplexity(
     axis: int = -1,
     temperature: float = 1.0,
     sample_weight: Any = None,
-    ignore_index: int | None = -100,
+    ignore_index: int | None = NOT_A_CLASS,
     empty: float = float("nan"),
     workers: int | None = None,
 ) -> Any:
@@ -228,7 +229,8 @@ def perplexity(
             z, target, axis=axis, temperature=temperature, sample_weight=sample_weight, ignore_index=ignore_index,
             reduction="mean", empty=empty, workers=workers,
         )  # fmt: skip
-        return np.exp(np.float64(loss))
+        with np.errstate(over="ignore"):
+            return np.exp(np.float64(loss))
     if sample_weight is not None:
         raise ValueError("perplexity: sample_weight weighs labelled rows; pass target as well")
     rows = _rows("perplexity", z, axis)
