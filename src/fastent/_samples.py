@@ -198,6 +198,15 @@ def is_dense(x: Columns, y: Columns) -> bool:
     return small and int(x.levels.max(initial=1)) * int(y.levels.max(initial=1)) <= DENSE_CELLS
 
 
+def check_dense(function: str, x: Columns, y: Columns, remedy: str) -> None:
+    """Before the memory is asked for."""
+    if not is_dense(x, y):
+        raise ValueError(
+            f"{function}: the table of {int(x.levels.max())} x {int(y.levels.max())} levels is too large to be dense "
+            f"(more than {DENSE_CELLS} cells, or 65536 levels); {remedy}"
+        )
+
+
 def statistics_of_sample(sample: Sample) -> Array:
     if not len(sample.counts):
         return np.full(len(STATISTICS), np.nan)
@@ -269,6 +278,12 @@ def pair_statistics(
 
 
 def read_table(function: str, contingency: Any) -> Sample | Array:
+    """What `read_cells` returns, of a size whose products stay inside float64."""
+    table = read_cells(function, contingency)
+    return table if isinstance(table, Sample) else scaled(table)
+
+
+def read_cells(function: str, contingency: Any) -> Sample | Array:
     """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
     if hasattr(contingency, "tocoo"):
         sparse = contingency.tocoo(copy=True)
@@ -283,7 +298,7 @@ def read_table(function: str, contingency: Any) -> Sample | Array:
         return Sample(row, column, data, *margins)
     table = _real_cells(function, np.asarray(contingency))
     _check_shape(function, table.shape, table.ndim >= 2)
-    return scaled(table)
+    return table
 
 
 def scaled(counts: Array, largest: float | None = None) -> Array:

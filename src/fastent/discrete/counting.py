@@ -90,11 +90,7 @@ def contingency(
     w = _samples.check_weights(name, weights, len(left.codes))
     if sparse:
         return _sparse_table(left, right, w)
-    if not _samples.is_dense(left, right):
-        raise ValueError(
-            f"{name}: the table of {int(left.levels.max())} x {int(right.levels.max())} levels is too large to be "
-            f"dense (more than {_samples.DENSE_CELLS} cells, or 65536 levels); pass sparse=True"
-        )
+    _samples.check_dense(name, left, right, "pass sparse=True")
     if left.kept is None and right.kept is None:
         result = dense_tables(left, right, w, workers, method)
     else:  # each pair with the samples that have both labels

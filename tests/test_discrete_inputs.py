@@ -1,0 +1,85 @@
+"""What the measures of labels are given: containers, options, masks, and the ends of the numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from fastent import discrete as d
+from fastent._estimators import ESTIMATORS, entropy_of_counts
+
+LABELS = [0, 200, 200, 7]
+CONTAINERS: list[Callable[[list[int]], Any]] = [
+    list,
+    lambda labels: [float(x) for x in labels],
+    lambda labels: [str(x) for x in labels],
+    *(lambda labels, dtype=dtype: np.array(labels, dtype) for dtype in ("u1", "u2", "i2", "i8", "f4")),
+]
+
+
+# ---- estimators ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_only_levels_that_occur_are_bins(estimator: str) -> None:
+    h = entropy_of_counts(np.array([1, 1, 2]), estimator)
+    table = [[1, 0], [1, 0], [0, 2]]
+    mi = d.mutual_information(contingency=table, estimator=estimator)
+    for container in CONTAINERS:
+        x, y = container(LABELS), container([0, 1, 1, 0])
+        np.testing.assert_equal(d.entropy(x, estimator=estimator), h)
+        np.testing.assert_allclose(d.mutual_information(x, y, estimator=estimator), mi, rtol=1e-13, atol=1e-14)
+
+
+def test_values_of_gaps() -> None:
+    assert d.entropy(np.array(LABELS, "u1"), estimator="laplace") == pytest.approx(1.0790, abs=1e-4)
+    got = d.mutual_information(np.array(LABELS, "u1"), [0, 1, 1, 0], estimator="laplace")
+    assert got == pytest.approx(0.0764, abs=1e-4)
+
+
+def test_levels_of_rows_left_out_are_no_bins() -> None:
+    x, y = [0.0, 1.0, 1.0, 2.0, 5.0], [0.0, 1.0, 0.0, 1.0, math.nan]
+    want = d.mutual_information(x[:4], y[:4], estimator="laplace")
+    assert d.mutual_information(x, y, estimator="laplace", missing="omit") == want
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+def test_bins_that_are_not_listed(estimator: str) -> None:
+    rows = np.array([[3, 1, 0, 4], [1, 1, 1, 1], [0, 0, 0, 9]])
+    whole = entropy_of_counts(np.pad(rows, ((0, 0), (0, 5))), estimator)
+    np.testing.assert_array_equal(entropy_of_counts(rows, estimator, bins=9), whole)
+    table = np.zeros((4, 5), int)
+    table[:3, :2] = [[5, 0], [2, 1], [0, 7]]
+    want = d.mutual_information(contingency=table, estimator=estimator)
+    got = d.mutual_information(contingency=scipy.sparse.csr_array(table), estimator=estimator)
+    np.testing.assert_array_equal(got, want)
+
+
+def test_bad_estimators_name_the_function() -> None:
+    for bad in ("bayes", ["laplace"], None):
+        with pytest.raises(ValueError, match=r"^entropy: estimator must be one of"):
+            d.entropy([0, 1], estimator=bad)
+        with pytest.raises(ValueError, match=r"^mutual_information: estimator must be one of"):
+            d.mutual_information([0, 1], [0, 1], estimator=bad)
+    with pytest.raises(ValueError, match=r"^mutual_information: contingency must be whole numbers"):
+        d.mutual_information(contingency=[[0.5, 1], [1, 1]], estimator="laplace")
+    with pytest.raises(ValueError, match=r"^entropy: weights of levels must be whole numbers"):
+        d.entropy([0, 1], weights=[0.5, 1], estimator="laplace")
+
+
+def test_tables_of_many_levels_take_little_memory() -> None:
+    x, y = np.arange(100_000), np.arange(100_000) // 2
+    for estimator in ("miller-madow", "laplace"):
+        assert np.isfinite(d.mutual_information(x, y, estimator=estimator))
+    assert d.mutual_information(x, y, estimator="miller-madow") == pytest.approx(
+        d.mutual_information(x, y) + 49_999 / 200_000
+    )
+    with pytest.raises(ValueError, match=r"^pmi: the table of 100000 x 50000 levels is too large to be dense"):
+        d.pmi(x, y)
+    with pytest.raises(ValueError, match=r"^pmi: contingency must have at most 4194304 cells"):
+        d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
