@@ -83,3 +83,70 @@ def test_tables_of_many_levels_take_little_memory() -> None:
         d.pmi(x, y)
     with pytest.raises(ValueError, match=r"^pmi: contingency must have at most 4194304 cells"):
         d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
+
+
+# ---- options and operands ------------------------------------------------------------------------------------------
+
+PAIRS = [
+    d.mutual_information,
+    d.conditional_entropy,
+    d.normalized_mutual_information,
+    d.adjusted_mutual_information,
+    d.purity,
+    d.g_test,
+    d.permutation_test,
+    d.contingency,
+    d.pmi,
+    d.best_split,
+]
+
+
+def test_missing_is_checked_for_integers_too() -> None:
+    x = np.array([0, 1, 1, 0])
+    for dtype in (np.uint8, np.int64):
+        for f in PAIRS:
+            with pytest.raises(ValueError, match=rf"^{f.__name__}: missing must be 'raise', .*, got 'banana'"):
+                f(x.astype(dtype), x.astype(dtype), missing="banana")
+        for f in (d.entropy, d.counts):
+            with pytest.raises(ValueError, match=rf"^{f.__name__}: missing must be 'raise', .*, got 'banana'"):
+                f(x.astype(dtype), missing="banana")
+        for X in (x[:, None], np.zeros((1 << 16, 2))):
+            with pytest.raises(ValueError, match=r"^mutual_information_matrix: missing must be"):
+                d.mutual_information_matrix(X.astype(dtype), missing="banana")
+
+
+def test_masks_are_not_dropped() -> None:
+    y = [0, 1, 1, 0]
+    masked = np.ma.array([1.0, 2.0, 3.0, 4.0], mask=[0, 1, 0, 0])
+    with pytest.raises(TypeError, match=r"^best_split: x must not be a masked array; pass x.filled\(np.nan\)"):
+        d.best_split(masked, y)
+    for f in (d.mutual_information, d.contingency, d.purity, d.pmi):
+        with pytest.raises(TypeError, match=rf"^{f.__name__}: weights must not be a masked array"):
+            f(y, y, weights=masked)
+    for f in (d.mutual_information, d.purity, d.pmi, d.g_test):
+        with pytest.raises(TypeError, match=rf"^{f.__name__}: contingency must not be a masked array"):
+            f(contingency=masked.reshape(2, 2))
+
+
+@pytest.mark.parametrize("bad", [[1, 1j], ["1", "2"], ["a", "b"], [1, None]])
+def test_what_is_not_real_is_refused_by_name(bad: Any) -> None:
+    for f in (d.entropy, d.counts):
+        with pytest.raises(TypeError, match=rf"^{f.__name__}: weights must hold real numbers"):
+            f([0, 1], weights=bad)
+    with pytest.raises(TypeError, match=r"^mutual_information: contingency must hold real numbers"):
+        d.mutual_information(contingency=[bad, bad])
+    with pytest.raises(TypeError, match=r"^purity: contingency must be an array of numbers"):
+        d.purity(contingency=[[1, 2], [1]])
+
+
+@pytest.mark.parametrize("size", [1e308, 1e307, 1e-307, 5e-324])
+def test_weights_at_the_ends_of_the_range(size: float) -> None:
+    x, y, w = [0, 1, 1, 0], [0, 1, 0, 1], [size] * 4
+    bit = pytest.approx(math.log(2), rel=1e-14)
+    assert d.entropy(x, weights=w) == bit
+    assert d.mutual_information(x, x, weights=w) == bit
+    assert d.purity(x, y, weights=w) == 0.5
+    assert d.conditional_mutual_information(x, x, y, weights=w) == bit
+    assert d.total_correlation(np.c_[x, x], weights=w) == bit
+    assert d.pmi(x, x, weights=w)[0, 0] == bit
+    assert d.mutual_information_matrix(np.c_[x, y], weights=w)[0, 0] == bit

@@ -282,7 +282,7 @@ def purity(
         right = _samples.read_columns(name, "labels_pred", labels_pred, missing, workers)
         _samples.check_target(name, right, "labels_pred")
         _samples.check_lengths(name, left, right, ("labels_true", "labels_pred"))
-        w = _samples.check_weights(name, weights, len(left.codes))
+        w = _samples.relative_weights(name, weights, len(left.codes))
         shares = []
         for i in range(len(left.levels)):
             one, other, part = complete_samples(left.column(i), right, w)

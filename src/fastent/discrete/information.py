@@ -50,7 +50,9 @@ def entropy(
     """
     check_estimator("entropy", estimator)
     columns = _samples.read_columns("entropy", "x", x, missing, workers)
-    found = _samples.level_counts(columns, _samples.check_weights("entropy", weights, len(columns.codes)), workers)
+    # estimators other than the plug-in take weights as counts
+    read_weights = _samples.relative_weights if estimator == "plugin" else _samples.check_weights
+    found = _samples.level_counts(columns, read_weights("entropy", weights, len(columns.codes)), workers)
     values = np.array([entropy_of_row(row, estimator) for row in found])
     return in_unit("entropy", values[0] if columns.single else values, base)
 
@@ -380,7 +382,7 @@ def pmi(
         _samples.check_lengths("pmi", left, right, ("x", "y"))
         workers_for("pmi", workers, 0)
         _samples.check_dense("pmi", left, right, "pass samples of fewer levels, say without the rare ones")
-        one, other, w = complete_samples(left, right, _samples.check_weights("pmi", weights, len(left.codes)))
+        one, other, w = complete_samples(left, right, _samples.relative_weights("pmi", weights, len(left.codes)))
         table = dense_tables(one, other, w, workers, "auto")[0, 0]
     if hasattr(table, "toarray"):
         if math.prod(table.shape) > _samples.DENSE_CELLS:

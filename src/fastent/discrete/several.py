@@ -30,7 +30,7 @@ def _entropies_of(
     for name, column in zip(names, columns, strict=True):
         _samples.check_target(function, column, name)
         _samples.check_lengths(function, columns[0], column, (names[0], name))
-    w = _samples.check_weights(function, weights, len(columns[0].codes))
+    w = _samples.relative_weights(function, weights, len(columns[0].codes))
     kept = np.ones(len(columns[0].codes), bool)
     for column in columns:
         if column.kept is not None:
@@ -121,7 +121,7 @@ def total_correlation(
     """
     name = "total_correlation"
     columns = _samples.read_columns(name, "x", x, missing, workers)
-    w = _samples.check_weights(name, weights, len(columns.codes))
+    w = _samples.relative_weights(name, weights, len(columns.codes))
     complete, _, w = complete_samples(columns, columns, w)
     each = [complete.column(i) for i in range(complete.codes.shape[1])]
     if not each or not len(complete.codes):
