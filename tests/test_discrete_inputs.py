@@ -150,3 +150,56 @@ def test_weights_at_the_ends_of_the_range(size: float) -> None:
     assert d.total_correlation(np.c_[x, x], weights=w) == bit
     assert d.pmi(x, x, weights=w)[0, 0] == bit
     assert d.mutual_information_matrix(np.c_[x, y], weights=w)[0, 0] == bit
+
+
+def test_tables_for_which_chance_is_not_defined() -> None:
+    big = np.array([[6 * 10**18, 10**18], [10**18, 6 * 10**18]])
+    for f in (d.g_test, d.adjusted_mutual_information):
+        for table in (big, [[1e19, 1e18], [1e18, 1e19]], [[2.0**400, 2.0**399], [2.0**399, 2.0**400]]):
+            for form in (np.asarray, scipy.sparse.csr_array):
+                with pytest.raises(
+                    ValueError, match=rf"^{f.__name__}: contingency must hold fewer than 2\*\*63 samples"
+                ):
+                    f(contingency=form(table))
+        with pytest.raises(ValueError, match=rf"^{f.__name__}: contingency must hold whole counts"):
+            f(contingency=[[1.5, 0.5], [0.5, 1.5]])
+    assert d.g_test(contingency=[[2**61, 2**60], [2**60, 2**61]])[1] == 0
+
+
+def test_columns_meet_the_same_shuffles() -> None:
+    x = np.random.default_rng(0).integers(0, 2, 40).astype(float)
+    y = np.random.default_rng(1).integers(0, 2, 40)
+    x[3] = math.nan
+    X = np.c_[x, x, x]
+    for rng in (7, np.random.default_rng(7), np.random.SeedSequence(7), None):
+        p = d.permutation_test(X, y, permutations=199, rng=rng, missing="omit")[1]
+        assert p[0] == p[1] == p[2]
+
+
+def test_options_of_permutation_test() -> None:
+    for bad in (9.5, "9", True):
+        with pytest.raises(TypeError, match=r"^permutation_test: permutations must be an integer, got"):
+            d.permutation_test([0, 1], [0, 1], permutations=bad)
+    assert d.permutation_test([0, 1], [0, 1], permutations=np.int64(9))[1] <= 1
+    for bad, error in (("a", TypeError), (-1, ValueError)):
+        with pytest.raises(error, match=r"^permutation_test: rng must be a seed .*, got"):
+            d.permutation_test([0, 1], [0, 1], rng=bad)
+
+
+def test_options_that_are_lists_texts_or_no_base() -> None:
+    x = [0, 1, 1]
+    for f in (d.normalized_mutual_information, d.adjusted_mutual_information):
+        with pytest.raises(ValueError, match=rf"^{f.__name__}: average must be one of"):
+            f(x, x, average=["min"])
+    with pytest.raises(ValueError, match=r"^mutual_information_matrix: metric must be one of"):
+        d.mutual_information_matrix(np.c_[x, x], metric=["mi"])
+    with pytest.raises(TypeError, match=r"^homogeneity_completeness_v_measure: beta must be a number, got '1'"):
+        d.homogeneity_completeness_v_measure(x, x, beta="1")
+    with pytest.raises(ValueError, match=r"^homogeneity_completeness_v_measure: beta must be .* finite, got inf"):
+        d.homogeneity_completeness_v_measure(x, x, beta=math.inf)
+    for kind in ("pmi", "npmi", "ppmi"):
+        with pytest.raises(ValueError, match=r"^pmi: base must be a positive number other than 1"):
+            d.pmi(x, x, kind=kind, base=1)
+    for metric in ("mi", "nmi", "su"):
+        with pytest.raises(ValueError, match=r"^mutual_information_matrix: base must be a positive number"):
+            d.mutual_information_matrix(np.c_[x, x], metric=metric, base=1)

@@ -10,6 +10,7 @@ import numpy as np
 from fastent import _samples
 from fastent._counts import engine
 from fastent._estimators import check_estimator, entropy_of_counts
+from fastent._plan import log_of_base
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete._common import described, in_unit, ratio, select
@@ -372,6 +373,7 @@ def pmi(
     """
     if kind not in ("pmi", "npmi", "ppmi"):
         raise ValueError(f"pmi: kind must be 'pmi', 'npmi' or 'ppmi', got {kind!r}")
+    log_of_base("pmi", base)  # npmi has no unit, but a base that is none is a mistake
     _samples.check_inputs("pmi", x, y, contingency, weights, ("x", "y"))
     table = contingency
     if table is None:

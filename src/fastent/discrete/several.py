@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples
+from fastent._plan import log_of_base
 from fastent._samples import Array
 from fastent.discrete._common import described, in_unit, ratio, select
 from fastent.discrete.counting import complete_samples
@@ -226,7 +227,8 @@ def mutual_information_matrix(
            [0., 0., 1.]])
     """
     name = "mutual_information_matrix"
-    if metric not in _METRICS:
+    log_of_base(name, base)  # a base that does not enter is checked all the same
+    if not isinstance(metric, str) or metric not in _METRICS:
         raise ValueError(f"{name}: metric must be one of {', '.join(_METRICS)}, got {metric!r}")
     which = _METRICS[metric]
     found = dict(zip(which, _samples.measure_pairs(name, x, y, which, weights, missing, workers), strict=True))
