@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastent import discrete
+from fastent import _associate, discrete
 
 pytestmark = pytest.mark.thread_unsafe(reason="each test has a directory and processes of its own")
 
@@ -110,6 +110,33 @@ def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_lev
     assert float(lines(name, "--target", "y", "--bins", "0")[1][1]) == pytest.approx(np.log(2), rel=1e-5)
 
 
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["01234", "1234", "0", "1"],
+        ["9007199254740993", "9007199254740992", "1", "2"],
+        ["9007199254740993", "9007199254740992", "", "2"],
+        ["9007199254740993", "9007199254740992", "0.5", "2"],
+        ["18446744073709551615", "18446744073709551614", "1", "2"],
+        ["18446744073709551617", "18446744073709551616", "1", "2"],
+        ["nan", "", "1", "2"],
+        ["9" * 5000, "8" * 5000, "1", "2"],
+        ["infinity", "inf", "1e400", "2"],
+        ["1_000", "1000", "1", "2"],
+    ],
+)
+def test_cells_that_differ_stay_different(cells: list[str]) -> None:
+    name = write("t.csv", ["x", "y"], *[[cell, i] for i, cell in enumerate(cells)])
+    assert lines(name, "--target", "y")[1] == ["x", "1.38629"]
+
+
+def test_plain_decimals_are_numbers() -> None:
+    cells = ["-1", "+2", "0", "1.50", ".5", "2.", "1e-05", "-1.5E3", "0.0", "", " 7 "]
+    found = _associate._numbers_if_all([cell.strip() for cell in cells])
+    np.testing.assert_array_equal(found, [-1, 2, 0, 1.5, 0.5, 2, 1e-5, -1500, 0, np.nan, 7])
+    assert _associate._numbers_if_all(["3", "-4"]).dtype == np.int64
+
+
 def test_quoted_names_survive() -> None:
     name = write("t.csv", ['a, "b"', "y"], *[[i % 2, i % 2] for i in range(6)])
     run(name, "--target", "y", "-o", "out.csv")
@@ -132,6 +159,8 @@ def test_parquet_with_pyarrow() -> None:
         (("t.csv", "--target", "z"), "no column 'z'; it has a, y"),
         (("t.csv", "--target", "y", "--metric", "mu"), "no metric 'mu'; there is mi"),
         (("t.csv", "--pairs", "--metric", "ami"), "--pairs takes one --metric"),
+        (("t.csv", "--target", "y", "--workers", "0"), "associate: workers must be at least 1"),
+        (("one.csv", "--pairs"), "one.csv has one column, 'a'; --pairs needs two"),
         (("t.csv", "--target", "y", "--bins", "1"), "from 2 to 65535, got '1'"),
         (("t.csv", "--target", "y", "-o", "out.txt"), "its suffix must be .csv"),
         (("t.csv", "--target", "y", "-o", "no/out.csv"), "cannot write"),
@@ -145,6 +174,7 @@ def test_parquet_with_pyarrow() -> None:
 )
 def test_refusals_are_one_line(args: tuple[str, ...], words: str) -> None:
     write("t.csv", ["a", "y"], [1, 2], [2, 1])
+    write("one.csv", ["a"], [1], [2])
     write("ragged.csv", ["a", "y"], [1, 2], [2])
     Path("empty.csv").write_text("")
     Path("t.txt").write_text("")

@@ -393,10 +393,17 @@ def test_tables_of_pieces() -> None:
     check(mixed, np.array([2.5, 2.0, 1.0]))
     check(first, np.array([1, 2]))  # is not what is added to
     assert add_tables([first]) is not first
+    assert add_tables([1, 2]) == 3 and add_tables([1, 2.5, 1]) == 4.5
     for bad, error, message in (
         ([], ValueError, "add_tables: tables must hold at least one piece, got none"),
         ([[1], [[1]]], ValueError, "add_tables: .*dimensions each, got 1, and 2 in piece 1"),
-        ([["a"]], TypeError, "add_tables: tables must hold real numbers, got dtype <U1 in piece 0"),
+        ([["a"]], TypeError, "add_tables: piece 0 of tables must hold real numbers .*, got dtype <U1"),
+        ([[1], [[1], [1, 2]]], TypeError, "add_tables: piece 1 of tables must be an array of numbers, got list"),
+        ([np.ma.array([1, 2], mask=[0, 1])], TypeError, "add_tables: piece 0 of tables must not be a masked array"),
+        (5, TypeError, "add_tables: tables must be an iterable of tables, got int"),
+        ([[1, 2], [1, -1]], ValueError, "add_tables: piece 1 of tables must be finite and at least 0, got -1 at index"),
+        ([[1, NAN]], ValueError, "add_tables: piece 0 of tables must be finite and at least 0, got nan at index 1"),
+        ([np.array([2**63 + 5], np.uint64)], OverflowError, r"add_tables: a count exceeds 2\*\*63 - 1 in piece 0"),
         ([[2**62], [2**62]], OverflowError, r"add_tables: a count exceeds 2\*\*63 - 1 in piece 1"),
     ):
         with pytest.raises(error, match=message):

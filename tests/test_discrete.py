@@ -1096,7 +1096,7 @@ def test_bad_tables(name: str) -> None:
             ValueError, match=rf"{name}: contingency must be a table .*, got shape {re.escape(str(shape))}"
         ):
             f(contingency=np.ones(shape))
-    with pytest.raises(TypeError, match=f"{name}: contingency must hold real numbers, got dtype"):
+    with pytest.raises(TypeError, match=f"{name}: contingency must hold real numbers .*, got dtype"):
         f(contingency=[["a", "b"], ["c", "d"]])
 
 
@@ -1154,7 +1154,7 @@ def test_unknown_options() -> None:
             discrete.permutation_test(x, y, permutations=permutations)
     with pytest.raises(ValueError, match="best_split: criterion must be 'entropy' or 'gini', got 'mae'"):
         discrete.best_split(x, y, criterion="mae")
-    with pytest.raises(TypeError, match="best_split: x must hold numbers"):
+    with pytest.raises(TypeError, match="best_split: x must hold real numbers"):
         discrete.best_split(["a", "b", "c"], y)
     for f in (adjusted_mutual_information, discrete.g_test):
         with pytest.raises(ValueError, match=f"{f.__name__}: contingency must hold whole counts"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from fastent import discrete
 from fastent._codes import Encoded, encode
 from fastent._stream import InputError, replacing
 from fastent._terminal import Progress, number_text, table
+from fastent._threads import check_workers
 
 METRICS = {
     "mi": "mutual information in nats",
@@ -27,6 +29,8 @@ METRICS = {
     "vi": "variation of information in nats, a distance",
 }
 SHOWN = 20
+_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,400})")
+_DECIMAL = re.compile(rf"({_WHOLE.pattern}(\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+)?")
 BATCH = 64  # columns between looks at the progress
 
 
@@ -88,11 +92,25 @@ def _read_csv(path: str) -> tuple[list[str], list[Any]]:
 
 
 def _numbers_if_all(cells: list[str]) -> Any:
-    """Floats with nan for empty cells if every other cell is a number, otherwise strings and None."""
-    try:
-        return np.array([float(cell) if cell else np.nan for cell in cells])
-    except ValueError:
-        return [cell or None for cell in cells]
+    """Numbers if every cell that is not empty is a plain decimal one, otherwise strings and None.
+
+    Integers of up to 64 bits stay as they are. Those that a float would round, beside fractions or empty cells, are
+    labels, as are codes like 007: cells that differ stay different.
+    """
+    filled = [cell for cell in cells if cell]
+    labels = [cell or None for cell in cells]
+    if not all(map(_DECIMAL.fullmatch, filled)):
+        return labels
+    whole = [int(cell) for cell in filled if _WHOLE.fullmatch(cell)]
+    if whole and len(whole) == len(cells):
+        for dtype in (np.int64, np.uint64):
+            if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
+                return np.array(whole, dtype)
+        return labels
+    numbers = np.array([float(cell or "nan") for cell in cells])
+    if np.isinf(numbers).any() or max(map(abs, whole), default=0) > 1 << 53:
+        return labels
+    return numbers
 
 
 def _read_npy(path: str) -> tuple[list[str], list[Any]]:
@@ -211,6 +229,8 @@ def _run_target(args: argparse.Namespace, data: Table) -> None:
 def _run_pairs(args: argparse.Namespace, data: Table) -> None:
     if len(args.metric) != 1 or args.metric[0] not in ("mi", "nmi", "vi"):
         raise InputError("--pairs takes one --metric: mi, nmi or vi")
+    if len(data.names) < 2:
+        raise InputError(f"{args.table} has one column, {data.names[0]!r}; --pairs needs two or more")
     metric = args.metric[0]
     matrix = discrete.mutual_information_matrix(stacked(data.codes), metric=metric, workers=args.workers)
     if args.output:
@@ -227,6 +247,11 @@ def associate(args: argparse.Namespace) -> None:
     """fastent associate"""
     if args.pairs == (args.target is not None):
         raise InputError("pass either --target COLUMN or --pairs")
+    if args.workers is not None:
+        try:
+            check_workers("associate", args.workers)
+        except ValueError as error:
+            raise InputError(str(error)) from None
     data = read_table(args.table, args.bins)
     if args.pairs:
         _run_pairs(args, data)
@@ -256,7 +281,8 @@ def add_command(commands: Any) -> None:
         "associate",
         help="rank the columns of a table by what they tell about one of them",
         description="Rank the columns of a table by what they tell about a target column, or all pairs of columns.",
-        epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.",
+        epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.\n"
+        "Cells of a .csv are numbers where a whole column is, in plain decimals: 007, nan and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument("table", metavar="TABLE", help=".csv with a header, .npy matrix; with pyarrow .parquet, .feather")

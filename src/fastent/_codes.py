@@ -211,9 +211,13 @@ def _with_missing(levels: _Array) -> _Array:
 # ---- reading -------------------------------------------------------------------------------------------------------
 
 
+def check_missing(function: str, missing: Any) -> None:
+    if not isinstance(missing, str) or missing not in ("raise", "level", "omit"):
+        raise ValueError(f"{function}: missing must be 'raise', 'level' or 'omit', got {missing!r}")
+
+
 def _read(X: Any, name: str, missing: str) -> _Input:
-    if missing not in ("raise", "level", "omit"):
-        raise ValueError(f"{name.partition(':')[0]}: missing must be 'raise', 'level' or 'omit', got {missing!r}")
+    check_missing(name.partition(":")[0], missing)
     library = type(X).__module__.partition(".")[0]
     if library == "pandas" and hasattr(X, "factorize"):
         plain = isinstance(X.dtype, np.dtype) and X.dtype.kind in "biu"

@@ -59,8 +59,11 @@ class _Spectrum(NamedTuple):
         return _Spectrum(self.n[kept], self.bins[kept], lengths, starts, self.N[rows], self.k)
 
 
-def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
+def _spectrum(rows: Values, zeros: bool, bins_of_row: int) -> _Spectrum:
     """Spectrum of rows with positive totals; empty bins enter as a distinct count 0, or not at all."""
+    unlisted = bins_of_row - rows.shape[1] if zeros else 0
+    if unlisted:
+        rows = np.concatenate([rows, np.zeros((len(rows), 1))], axis=1)
     m, k = rows.shape
     counts = np.sort(rows, axis=1)
     first = np.ones((m, k), bool)
@@ -72,8 +75,10 @@ def _spectrum(rows: Values, zeros: bool) -> _Spectrum:
     where = np.flatnonzero(first)
     end_of_row = (where // k + 1) * k
     bins = (np.minimum(np.append(where[1:], m * k), end_of_row) - where).astype(np.float64)
+    if unlisted:
+        bins[starts] += unlisted - 1  # one of them has a place in the row, the first one
     n = counts.ravel()[where]
-    return _Spectrum(n, bins, lengths, starts, np.add.reduceat(bins * n, starts), k)
+    return _Spectrum(n, bins, lengths, starts, np.add.reduceat(bins * n, starts), bins_of_row)
 
 
 # ---- estimators that see only the occupied bins ---------------------------------------------------------------------
@@ -358,7 +363,19 @@ _ESTIMATORS = {
 ESTIMATORS: tuple[str, ...] = tuple(_ESTIMATORS)
 
 
-def entropy_of_counts(counts: NDArray[Any], estimator: str) -> Values:
+def check_estimator(function: str, estimator: Any) -> str:
+    if not isinstance(estimator, str) or estimator not in _ESTIMATORS:
+        raise ValueError(f"{function}: estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
+    return estimator
+
+
+def entropy_of_counts(
+    counts: NDArray[Any],
+    estimator: str,
+    bins: int | None = None,
+    function: str = "entropy_of_counts",
+    name: str = "counts",
+) -> Values:
     """Estimate the entropy, in nats, of the distribution that each row of counts was drawn from.
 
     Parameters
@@ -368,6 +385,10 @@ def entropy_of_counts(counts: NDArray[Any], estimator: str) -> Values:
         of 2**53; beyond, counts enter rounded to float64.
     estimator : str
         One of ESTIMATORS.
+    bins : int, optional
+        How many bins there are, if `counts` leave out empty ones; otherwise k.
+    function, name : str
+        The function and its argument that messages name.
 
     Returns
     -------
@@ -410,30 +431,28 @@ def entropy_of_counts(counts: NDArray[Any], estimator: str) -> Values:
     The literature also has the alternating term of grassberger-1988 as (-1)^n / (n (n+1)); this is the form of the
     common implementations.
     """
-    if estimator not in _ESTIMATORS:
-        raise ValueError(f"entropy_of_counts: estimator must be one of {', '.join(ESTIMATORS)}; got {estimator!r}")
-    function, sees_zeros, cells = _ESTIMATORS[estimator]
+    estimate, sees_zeros, cells = _ESTIMATORS[check_estimator(function, estimator)]
     counts = np.asarray(counts)
     if counts.dtype.kind not in "biuf":
-        raise TypeError(f"entropy_of_counts: counts must hold whole numbers, got dtype {counts.dtype}")
+        raise TypeError(f"{function}: {name} must hold whole numbers, got dtype {counts.dtype}")
     if counts.ndim == 0:
-        raise ValueError(f"entropy_of_counts: counts must have at least one dimension, got the number {counts[()]}")
+        raise ValueError(f"{function}: {name} must have at least one dimension, got the number {counts[()]}")
     *batch, k = counts.shape
     rows = counts.reshape(math.prod(batch), k)
     height = max(1, cells // max(k, 1))
     blocks = [slice(start, start + height) for start in range(0, len(rows), height)]
     for block in blocks:
-        _check_counts(rows[block], block.start, tuple(batch))
+        _check_counts(f"{function}: {name}", rows[block], block.start, tuple(batch))
     result = np.full(len(rows), np.nan)
     for block in blocks:
         numbers = rows[block].astype(np.float64)
         filled = numbers.any(axis=1)
         if filled.any():
-            result[block][filled] = function(_spectrum(numbers[filled], sees_zeros))
+            result[block][filled] = estimate(_spectrum(numbers[filled], sees_zeros, k if bins is None else bins))
     return result.reshape(batch)
 
 
-def _check_counts(rows: NDArray[Any], start: int, batch: tuple[int, ...]) -> None:
+def _check_counts(name: str, rows: NDArray[Any], start: int, batch: tuple[int, ...]) -> None:
     """Refuse what is not a count; `start` is the number of the first row in the flattened batch."""
     if rows.dtype.kind in "bu":
         return
@@ -445,6 +464,6 @@ def _check_counts(rows: NDArray[Any], start: int, batch: tuple[int, ...]) -> Non
         place = tuple(int(x) for x in np.unravel_index(start + i, batch))
         row = f"row {place[0] if len(place) == 1 else place}" if place else "row 0"
         raise ValueError(
-            f"entropy_of_counts: counts must be whole numbers from 0 on, got {rows[i, j]} in {row}, bin {j}; "
+            f"{name} must be whole numbers from 0 on, got {rows[i, j]} in {row}, bin {j}; "
             "pass how often each bin was observed, not probabilities or weights"
         )

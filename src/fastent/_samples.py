@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastent._arrays import require_weights
-from fastent._codes import Codes, as_codes
+from fastent._arrays import as_array, require_weights
+from fastent._codes import Codes, as_codes, check_missing
 from fastent._counts import engine
 from fastent._counts import labels as label_engine
 from fastent._counts.pairs import PairCounter
@@ -70,6 +70,7 @@ def read_columns(
     function: str, name: str, labels: Any, missing: str, workers: int | None, dense: bool = False
 ) -> Columns:
     """Labels as codes; `dense` where levels that do not occur would show."""
+    check_missing(function, missing)
     codes = _ready_codes(labels, function, workers, dense)
     if codes is None:
         codes = as_codes(labels, f"{function}: {name}", missing, workers)  # type: ignore[arg-type]
@@ -96,16 +97,34 @@ def _ready_codes(labels: Any, function: str, workers: int | None, dense: bool) -
     return None
 
 
+def real_numbers(function: str, name: str, value: Any, masked: str = "0") -> Array:
+    """An argument of real numbers, or a TypeError; `masked` is what would say that an entry is not there."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{function}: {name} must not be a masked array; pass {name}.filled({masked})")
+    plain = np.asarray(value) if isinstance(value, np.ndarray) else value
+    if isinstance(plain, np.ndarray) and plain.dtype.kind in "biuf":
+        return plain
+    found = as_array(function, name, plain, scalar=True)
+    return (found.values.astype(np.uint32) << 16).view(np.float32) if found.dtype == "bfloat16" else found.values
+
+
 def check_weights(function: str, weights: Any, samples: int) -> Array | None:
+    """Weights as they are, whose sums are counts."""
     if weights is None:
         return None
-    values = np.ascontiguousarray(weights, np.float64)
+    values = np.ascontiguousarray(real_numbers(function, "weights", weights), np.float64)
     if values.shape != (samples,):
         raise ValueError(
             f"{function}: weights must be one number per sample, {samples} of them, got shape {values.shape}"
         )
     require_weights(function, "weights", values)
     return values
+
+
+def relative_weights(function: str, weights: Any, samples: int) -> Array | None:
+    """Weights whose sums and products stay inside float64: for shares, which a common factor does not change."""
+    values = check_weights(function, weights, samples)
+    return None if values is None else scaled(values)
 
 
 def check_lengths(function: str, x: Columns, y: Columns, names: tuple[str, str]) -> None:
@@ -198,6 +217,15 @@ def is_dense(x: Columns, y: Columns) -> bool:
     return small and int(x.levels.max(initial=1)) * int(y.levels.max(initial=1)) <= DENSE_CELLS
 
 
+def check_dense(function: str, x: Columns, y: Columns, remedy: str) -> None:
+    """Before the memory is asked for."""
+    if not is_dense(x, y):
+        raise ValueError(
+            f"{function}: the table of {int(x.levels.max())} x {int(y.levels.max())} levels is too large to be dense "
+            f"(more than {DENSE_CELLS} cells, or 65536 levels); {remedy}"
+        )
+
+
 def statistics_of_sample(sample: Sample) -> Array:
     if not len(sample.counts):
         return np.full(len(STATISTICS), np.nan)
@@ -269,6 +297,12 @@ def pair_statistics(
 
 
 def read_table(function: str, contingency: Any) -> Sample | Array:
+    """What `read_cells` returns, of a size whose products stay inside float64."""
+    table = read_cells(function, contingency)
+    return table if isinstance(table, Sample) else scaled(table)
+
+
+def read_cells(function: str, contingency: Any) -> Sample | Array:
     """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
     if hasattr(contingency, "tocoo"):
         sparse = contingency.tocoo(copy=True)
@@ -281,9 +315,9 @@ def read_table(function: str, contingency: Any) -> Sample | Array:
         np.add.at(margins[0], row, data)
         np.add.at(margins[1], column, data)
         return Sample(row, column, data, *margins)
-    table = _real_cells(function, np.asarray(contingency))
+    table = _real_cells(function, contingency)
     _check_shape(function, table.shape, table.ndim >= 2)
-    return scaled(table)
+    return table
 
 
 def scaled(counts: Array, largest: float | None = None) -> Array:
@@ -297,10 +331,8 @@ def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
         raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {shape}")
 
 
-def _real_cells(function: str, cells: Array) -> Array:
-    if cells.dtype.kind not in "biuf":
-        raise TypeError(f"{function}: contingency must hold real numbers, got dtype {cells.dtype}")
-    values = np.ascontiguousarray(cells, np.float64)
+def _real_cells(function: str, cells: Any) -> Array:
+    values = np.asarray(real_numbers(function, "contingency", cells), np.float64, order="C")
     _check_cells(function, values)
     return values
 
@@ -370,6 +402,7 @@ def measure(
 ) -> Array:
     """All statistics, last: of one table, of two columns, or of every column of x with y."""
     check_inputs(function, x, y, contingency, weights, names)
+    check_missing(function, missing)
     if contingency is not None:
         return table_statistics(function, contingency, workers)
     found = _integer_statistics(function, x, y, workers) if weights is None else None
@@ -381,7 +414,7 @@ def measure(
     right = read_columns(function, names[1], y, missing, workers)
     check_target(function, right, names[1])
     check_lengths(function, left, right, names)
-    w = check_weights(function, weights, len(left.codes))
+    w = relative_weights(function, weights, len(left.codes))
     try:
         found = target_statistics(function, left, right, w, workers)
     except _WrongGuess:
@@ -394,6 +427,7 @@ def measure_pairs(
     function: str, x: Any, y: Any, which: tuple[str, ...], weights: Any, missing: str, workers: int | None
 ) -> Array:
     """The statistics `which` of all pairs of columns: (statistics, columns of x, columns of y or x)."""
+    check_missing(function, missing)
     left, right = (_guess_columns(labels) if weights is None else None for labels in (x, y))
     if left is not None and (y is None or (right is not None and len(left.codes) == len(right.codes))):
         with contextlib.suppress(_WrongGuess):
@@ -402,4 +436,5 @@ def measure_pairs(
     right = None if y is None else read_columns(function, "y", y, missing, workers)
     if right is not None:
         check_lengths(function, left, right, ("x", "y"))
-    return pair_statistics(function, left, right, which, check_weights(function, weights, len(left.codes)), workers)
+    w = relative_weights(function, weights, len(left.codes))
+    return pair_statistics(function, left, right, which, w, workers)

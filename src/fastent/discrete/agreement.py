@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ _AVERAGES: dict[str, Callable[[Array, Array, Array], Array]] = {
 
 
 def _average(function: str, average: str, found: Array) -> Array:
-    if average not in _AVERAGES:
+    if not isinstance(average, str) or average not in _AVERAGES:
         raise ValueError(f"{function}: average must be one of {', '.join(_AVERAGES)}, got {average!r}")
     return _AVERAGES[average](*(select(found, name) for name in ("h_x", "h_y", "h_xy")))
 
@@ -159,15 +160,24 @@ def adjusted_mutual_information(
 
 
 def each_table(function: str, contingency: Any) -> list[Any]:
-    table = _samples.read_table(function, contingency)
+    table = _samples.read_cells(function, contingency)
     return [table] if isinstance(table, _samples.Sample) else list(table.reshape(-1, *table.shape[-2:]))
 
 
 def margins_of(function: str, table: Any) -> tuple[Array, Array]:
-    a, b = (table.x_counts, table.y_counts) if isinstance(table, _samples.Sample) else (table.sum(1), table.sum(0))
-    if (a != np.floor(a)).any() or (b != np.floor(b)).any():
+    cells = table.counts if isinstance(table, _samples.Sample) else table
+    if (cells != np.floor(cells)).any():
         raise ValueError(f"{function}: contingency must hold whole counts, for which chance is defined")
-    return a.astype(np.int64), b.astype(np.int64)
+    with np.errstate(over="ignore"):
+        total = cells.sum()
+    if total >= 2.0**63:
+        raise ValueError(
+            f"{function}: contingency must hold fewer than 2**63 samples, which is what can be counted, got {total:.3g}"
+        )
+    if isinstance(table, _samples.Sample):
+        return table.x_counts.astype(np.int64), table.y_counts.astype(np.int64)
+    whole = cells.astype(np.int64)
+    return whole.sum(1), whole.sum(0)
 
 
 def margins_of_columns(function: str, x: Any, y: Any, missing: str, workers: int | None) -> Any:
@@ -232,8 +242,10 @@ def homogeneity_completeness_v_measure(
     >>> print(h, c, round(v, 4))
     1.0 0.5 0.6667
     """
-    if not beta >= 0:
-        raise ValueError(f"homogeneity_completeness_v_measure: beta must be at least 0, got {beta}")
+    if not isinstance(beta, Real):
+        raise TypeError(f"homogeneity_completeness_v_measure: beta must be a number, got {beta!r}")
+    if not 0 <= beta < np.inf:
+        raise ValueError(f"homogeneity_completeness_v_measure: beta must be at least 0 and finite, got {beta}")
     names = ("labels_true", "labels_pred")
     found = _samples.measure(
         "homogeneity_completeness_v_measure", labels_true, labels_pred, contingency, weights, missing, workers, names
@@ -282,7 +294,7 @@ def purity(
         right = _samples.read_columns(name, "labels_pred", labels_pred, missing, workers)
         _samples.check_target(name, right, "labels_pred")
         _samples.check_lengths(name, left, right, ("labels_true", "labels_pred"))
-        w = _samples.check_weights(name, weights, len(left.codes))
+        w = _samples.relative_weights(name, weights, len(left.codes))
         shares = []
         for i in range(len(left.levels)):
             one, other, part = complete_samples(left.column(i), right, w)

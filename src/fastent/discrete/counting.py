@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples
+from fastent._arrays import require_weights
 from fastent._samples import Array
 from fastent.discrete._common import described
 
@@ -90,11 +91,7 @@ def contingency(
     w = _samples.check_weights(name, weights, len(left.codes))
     if sparse:
         return _sparse_table(left, right, w)
-    if not _samples.is_dense(left, right):
-        raise ValueError(
-            f"{name}: the table of {int(left.levels.max())} x {int(right.levels.max())} levels is too large to be "
-            f"dense (more than {_samples.DENSE_CELLS} cells, or 65536 levels); pass sparse=True"
-        )
+    _samples.check_dense(name, left, right, "pass sparse=True")
     if left.kept is None and right.kept is None:
         result = dense_tables(left, right, w, workers, method)
     else:  # each pair with the samples that have both labels
@@ -148,10 +145,11 @@ def add_tables(tables: Iterable[Any]) -> Array:
     ------
     ValueError
         There are no pieces, or they differ in their number of dimensions.
+        A count is negative, nan or infinite.
     TypeError
-        A piece does not hold real numbers.
+        `tables` cannot be iterated over, or a piece does not hold real numbers.
     OverflowError
-        A sum of integers exceeds 2**63 - 1.
+        A count or a sum of integers exceeds 2**63 - 1.
 
     Examples
     --------
@@ -168,10 +166,13 @@ def add_tables(tables: Iterable[Any]) -> Array:
     """
     name = "add_tables"
     total: Array | None = None
+    if not isinstance(tables, Iterable):
+        raise TypeError(f"{name}: tables must be an iterable of tables, got {type(tables).__name__}; pass [table]")
     for i, piece in enumerate(tables):
-        counts = np.asarray(piece)
-        if counts.dtype.kind not in "biuf":
-            raise TypeError(f"{name}: tables must hold real numbers, got dtype {counts.dtype} in piece {i}")
+        counts = _samples.real_numbers(name, f"piece {i} of tables", piece)
+        require_weights(name, f"piece {i} of tables", counts)
+        if counts.dtype.kind == "u" and counts.max(initial=0) > np.iinfo(np.int64).max:
+            raise OverflowError(f"{name}: a count exceeds 2**63 - 1 in piece {i}; pass tables of floats")
         counts = counts.astype(np.float64 if counts.dtype.kind == "f" else np.int64)
         if total is None:
             total = counts
@@ -185,7 +186,8 @@ def add_tables(tables: Iterable[Any]) -> Array:
             larger = np.zeros(shape, np.result_type(total, counts))
             larger[tuple(map(slice, total.shape))] = total
             total = larger
-        part = total[tuple(map(slice, counts.shape))]
+        place: Any = (*map(slice, counts.shape), ...)
+        part = total[place]  # a view, also of a table without dimensions
         if total.dtype == np.int64 and (part > np.iinfo(np.int64).max - counts).any():
             raise OverflowError(f"{name}: a count exceeds 2**63 - 1 in piece {i}; pass tables of floats")
         part += counts

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastent import _samples
 from fastent._counts import engine
-from fastent._estimators import entropy_of_counts
+from fastent._estimators import check_estimator, entropy_of_counts
+from fastent._plan import log_of_base
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete._common import described, in_unit, ratio, select
@@ -35,7 +37,8 @@ def entropy(
     <BASE>
     <WEIGHTS>
     estimator : str
-        How to estimate from few samples: "plugin", or one of `fastent.discrete.ESTIMATORS`.
+        How to estimate from few samples: "plugin", or one of `fastent.discrete.ESTIMATORS`, whose bins are the levels
+        that occur: codes and categories that no sample has are none.
     <COMMON>
 
     <SCALAR>
@@ -46,8 +49,11 @@ def entropy(
     >>> discrete.entropy(["a", "b", "a", "b"], base=2)
     np.float64(1.0)
     """
+    check_estimator("entropy", estimator)
     columns = _samples.read_columns("entropy", "x", x, missing, workers)
-    found = _samples.level_counts(columns, _samples.check_weights("entropy", weights, len(columns.codes)), workers)
+    # estimators other than the plug-in take weights as counts
+    read_weights = _samples.relative_weights if estimator == "plugin" else _samples.check_weights
+    found = _samples.level_counts(columns, read_weights("entropy", weights, len(columns.codes)), workers)
     values = np.array([entropy_of_row(row, estimator) for row in found])
     return in_unit("entropy", values[0] if columns.single else values, base)
 
@@ -55,7 +61,9 @@ def entropy(
 def entropy_of_row(counts: Array, estimator: str) -> float:
     if estimator == "plugin":
         return float(engine.entropy_of_counts(np.ascontiguousarray(counts, np.float64)[None])[0])
-    return float(entropy_of_counts(counts[None], estimator)[0])
+    return float(
+        entropy_of_counts(counts[counts > 0][None], estimator, function="entropy", name="weights of levels")[0]
+    )
 
 
 @described
@@ -148,7 +156,8 @@ def mutual_information(
     <WEIGHTS>
     estimator : str
         How to estimate H(x) + H(y) - H(x, y) from few samples: "plugin", or one of `fastent.discrete.ESTIMATORS`,
-        whose differences may be negative.
+        whose differences may be negative. The bins of labels are the levels that occur, and all pairs of them; those of
+        a table are all its rows, columns and cells, also empty ones.
     <COMMON>
 
     <SCALAR>
@@ -164,38 +173,49 @@ def mutual_information(
     array([1., 0.])
     """
     name = "mutual_information"
-    if estimator == "plugin":
+    if check_estimator(name, estimator) == "plugin":
         found = select(_samples.measure(name, x, y, contingency, weights, missing, workers), "mi")
         return in_unit(name, found, base)
     if weights is not None:
         raise ValueError(f"{name}: estimators other than 'plugin' take counts, not weights")
+    _samples.check_inputs(name, x, y, contingency, weights, ("x", "y"))
     if contingency is not None:
-        if x is not None or y is not None:
-            raise TypeError(f"{name}: pass either x and y, or contingency=, not both")
-        dense = contingency.toarray() if hasattr(contingency, "toarray") else contingency
-        table = np.asarray(dense)
-        if table.ndim < 2:
-            raise ValueError(f"{name}: contingency must be a table (levels of x, levels of y), got shape {table.shape}")
-        return in_unit(name, _estimated(table, estimator), base)
-    if x is None or y is None:
-        raise TypeError(f"{name}: pass x and y, or contingency=")
-    left = _samples.read_columns(name, "x", x, missing, workers, dense=True)
-    right = _samples.read_columns(name, "y", y, missing, workers, dense=True)
+        table = _samples.read_cells(name, contingency)
+        if isinstance(table, _samples.Sample):
+            return in_unit(name, _estimated(estimator, table.x_counts, table.y_counts, table.counts)[()], base)
+        margins = table.sum(-1), table.sum(-2)
+        return in_unit(name, _estimated(estimator, *margins, table.reshape(*table.shape[:-2], -1)), base)
+    left = _samples.read_columns(name, "x", x, missing, workers)
+    right = _samples.read_columns(name, "y", y, missing, workers)
     _samples.check_target(name, right, "y")
     _samples.check_lengths(name, left, right, ("x", "y"))
     values = []
     for i in range(len(left.levels)):  # levels that other columns have are none of this one
         one, other, _ = complete_samples(left.column(i), right, None)
-        table = dense_tables(one, other, None, workers, "auto")[0, 0]
-        values.append(float(_estimated(table, estimator)))
+        values.append(float(_estimated(estimator, *_occurring(one, other, workers))))
     return in_unit(name, values[0] if left.single else np.array(values), base)
 
 
-def _estimated(table: Array, estimator: str) -> Array:
-    """H(x) + H(y) - H(x, y) of each table, as estimated."""
-    joint = entropy_of_counts(table.reshape(*table.shape[:-2], -1), estimator)
-    margins: Array = entropy_of_counts(table.sum(-1), estimator) + entropy_of_counts(table.sum(-2), estimator)
-    return margins - joint
+def _occurring(x: _samples.Columns, y: _samples.Columns, workers: int | None) -> list[Array]:
+    """Counts of the levels of x, of those of y and of the pairs, of those that occur."""
+    if _samples.is_dense(x, y):
+        table = dense_tables(x, y, None, workers, "auto")[0, 0]
+        parts = [table.sum(1), table.sum(0), table.ravel()]
+    else:
+        sample = _samples.positive_cells(x.codes[:, 0], y.codes[:, 0], None)
+        parts = [sample.x_counts, sample.y_counts, sample.counts]
+    return [part[part > 0] for part in parts]
+
+
+def _estimated(estimator: str, x: Array, y: Array, pairs: Array) -> Array:
+    """H(x) + H(y) - H(x, y) of each table, as estimated; `pairs` may leave out empty cells."""
+    bins = x.shape[-1], y.shape[-1], x.shape[-1] * y.shape[-1]
+    h_x, h_y, h_xy = (
+        entropy_of_counts(counts, estimator, k, "mutual_information", "contingency")
+        for counts, k in zip((x, y, pairs), bins, strict=True)
+    )
+    found: Array = h_x + h_y - h_xy
+    return found
 
 
 @described
@@ -335,6 +355,11 @@ def pmi(
     ndarray
         (levels of x, levels of y). Cells that never occur are -inf (npmi -1, ppmi 0); nan where a level never occurs.
 
+    Raises
+    ------
+    ValueError
+        Labels or sparse tables of more than 2**22 cells, or 65536 levels, among others.
+
     Notes
     -----
     Church & Hanks 1990; Bouma 2009.
@@ -348,6 +373,7 @@ def pmi(
     """
     if kind not in ("pmi", "npmi", "ppmi"):
         raise ValueError(f"pmi: kind must be 'pmi', 'npmi' or 'ppmi', got {kind!r}")
+    log_of_base("pmi", base)  # npmi has no unit, but a base that is none is a mistake
     _samples.check_inputs("pmi", x, y, contingency, weights, ("x", "y"))
     table = contingency
     if table is None:
@@ -357,9 +383,17 @@ def pmi(
         _samples.check_target("pmi", right, "y")
         _samples.check_lengths("pmi", left, right, ("x", "y"))
         workers_for("pmi", workers, 0)
-        one, other, w = complete_samples(left, right, _samples.check_weights("pmi", weights, len(left.codes)))
+        _samples.check_dense("pmi", left, right, "pass samples of fewer levels, say without the rare ones")
+        one, other, w = complete_samples(left, right, _samples.relative_weights("pmi", weights, len(left.codes)))
         table = dense_tables(one, other, w, workers, "auto")[0, 0]
-    read = _samples.read_table("pmi", table.toarray() if hasattr(table, "toarray") else table)
+    if hasattr(table, "toarray"):
+        if math.prod(table.shape) > _samples.DENSE_CELLS:
+            raise ValueError(
+                f"pmi: contingency must have at most {_samples.DENSE_CELLS} cells, as the result is dense, got shape "
+                f"{table.shape}; pass the rows and columns that matter"
+            )
+        table = table.toarray()
+    read = _samples.read_table("pmi", table)
     assert not isinstance(read, _samples.Sample)
     total = read.sum((-2, -1), keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):

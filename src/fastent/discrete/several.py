@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples
+from fastent._plan import log_of_base
 from fastent._samples import Array
 from fastent.discrete._common import described, in_unit, ratio, select
 from fastent.discrete.counting import complete_samples
@@ -30,7 +31,7 @@ def _entropies_of(
     for name, column in zip(names, columns, strict=True):
         _samples.check_target(function, column, name)
         _samples.check_lengths(function, columns[0], column, (names[0], name))
-    w = _samples.check_weights(function, weights, len(columns[0].codes))
+    w = _samples.relative_weights(function, weights, len(columns[0].codes))
     kept = np.ones(len(columns[0].codes), bool)
     for column in columns:
         if column.kept is not None:
@@ -121,7 +122,7 @@ def total_correlation(
     """
     name = "total_correlation"
     columns = _samples.read_columns(name, "x", x, missing, workers)
-    w = _samples.check_weights(name, weights, len(columns.codes))
+    w = _samples.relative_weights(name, weights, len(columns.codes))
     complete, _, w = complete_samples(columns, columns, w)
     each = [complete.column(i) for i in range(complete.codes.shape[1])]
     if not each or not len(complete.codes):
@@ -226,7 +227,8 @@ def mutual_information_matrix(
            [0., 0., 1.]])
     """
     name = "mutual_information_matrix"
-    if metric not in _METRICS:
+    log_of_base(name, base)  # a base that does not enter is checked all the same
+    if not isinstance(metric, str) or metric not in _METRICS:
         raise ValueError(f"{name}: metric must be one of {', '.join(_METRICS)}, got {metric!r}")
     which = _METRICS[metric]
     found = dict(zip(which, _samples.measure_pairs(name, x, y, which, weights, missing, workers), strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -104,8 +105,16 @@ def permutation_test(
     np.float64(0.01)
     """
     name = "permutation_test"
+    if isinstance(permutations, bool) or not isinstance(permutations, Integral):
+        raise TypeError(f"{name}: permutations must be an integer, got {permutations!r}")
     if permutations < 1:
         raise ValueError(f"{name}: permutations must be at least 1, got {permutations}")
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{name}: rng must be a seed of at least 0, a numpy.random.Generator or None, got {rng!r} ({error})"
+        ) from None
     left = _samples.read_columns(name, "x", x, missing, workers)
     right = _samples.read_columns(name, "y", y, missing, workers)
     _samples.check_target(name, right, "y")
@@ -114,7 +123,9 @@ def permutation_test(
         parts = [complete_samples(left.column(i), right, None)[:2] for i in range(len(left.levels))]
     else:
         parts = [(left, right)]
-    found = [_permuted(name, one, other, permutations, rng, workers) for one, other in parts]
+    if len(parts) > 1 and not isinstance(rng, Integral):  # the generator moves on, a seed starts anew for each
+        rng = int(generator.integers(2**63))
+    found = [_permuted(name, one, other, int(permutations), rng, workers) for one, other in parts]
     observed, p_value = (np.concatenate(values) for values in zip(*found, strict=True))
     return (observed[0], p_value[0]) if left.single else (observed, p_value)
 

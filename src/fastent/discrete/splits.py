@@ -72,9 +72,7 @@ def best_split(
     if criterion not in ("entropy", "gini"):
         raise ValueError(f"{name}: criterion must be 'entropy' or 'gini', got {criterion!r}")
     divisor = log_of_base(name, base)
-    values = np.asarray(x)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{name}: x must hold numbers, got dtype {values.dtype}; encode labels first")
+    values = _samples.real_numbers(name, "x", x, masked="np.nan")
     if values.ndim not in (1, 2):
         raise ValueError(f"{name}: x must have shape (samples,) or (samples, columns), got {values.shape}")
     target = _samples.read_columns(name, "y", y, missing, workers)
