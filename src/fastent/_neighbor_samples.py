@@ -61,8 +61,7 @@ class Targets(NamedTuple):
 
 
 def read_matrix(function: str, name: str, X: Any, workers: int | None) -> Matrix:
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(f"{function}: {name} must not be a masked array; pass {name}.filled(np.nan)")
+    _arrays.refuse_masked(function, name, X)
     given = _arrays.as_array(function, name, X)
     values = given.values
     if values.ndim > 2:

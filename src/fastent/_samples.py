@@ -96,15 +96,24 @@ def _ready_codes(labels: Any, function: str, workers: int | None, dense: bool) -
     return None
 
 
-def check_weights(function: str, weights: Any, samples: int) -> Array | None:
+def check_weights(function: str, weights: Any, samples: int, name: str = "weights") -> Array | None:
     if weights is None:
         return None
-    values = np.ascontiguousarray(weights, np.float64)
+    try:
+        given = np.asarray(weights)
+        if given.dtype.kind not in "biufO":
+            raise TypeError
+        values = np.ascontiguousarray(given, np.float64)
+    except (TypeError, ValueError):
+        got = repr(weights) if isinstance(weights, str) else type(weights).__name__
+        raise TypeError(
+            f"{function}: {name} must be real numbers, one per sample, got {got}; pass an array of floats"
+        ) from None
     if values.shape != (samples,):
         raise ValueError(
-            f"{function}: weights must be one number per sample, {samples} of them, got shape {values.shape}"
+            f"{function}: {name} must be one number per sample, {samples} of them, got shape {values.shape}"
         )
-    require_weights(function, "weights", values)
+    require_weights(function, name, values)
     return values
 
 

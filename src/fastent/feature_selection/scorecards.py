@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from fastent import _samples, distributions
-from fastent.feature_selection._inputs import columns_of, floats_of, read_all
+from fastent._columns import columns_of, floats_of
+from fastent.feature_selection._inputs import read_all
 from fastent.feature_selection.binning import Discretized, discretize
 
 Array = np.ndarray[Any, Any]

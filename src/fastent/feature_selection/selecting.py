@@ -7,19 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from fastent import _samples
 from fastent._threads import check_workers
 from fastent.feature_selection._counting import AnyCounter, Counter
 from fastent.feature_selection._criteria import NAMES, Criterion, criteria
 from fastent.feature_selection._greedy import Greedy
-from fastent.feature_selection._inputs import (
-    Table,
-    Target,
-    Variable,
-    read_all,
-    read_columns,
-    read_k,
-    read_names,
-)
+from fastent.feature_selection._inputs import Table, Target, Variable, read_all, read_names
+from fastent.feature_selection._options import read_columns, read_k, read_number
 from fastent.feature_selection._significance import Significance
 from fastent.feature_selection._weighting import WeightedCounter
 from fastent.feature_selection.result import Selection
@@ -91,7 +85,7 @@ def select(
         Count a candidate only while it can still win. The same columns in the same order, and faster where few columns
         matter; not for "cife", "betagamma" and "cmi", whose scores have no useful bound.
     must_include, exclude : names or numbers of columns, optional
-        Chosen first, in this order; never chosen.
+        Chosen first, in this order; never chosen. Or masks of booleans, one for each column.
     min_gain : float, optional
         Stop before a column with a lower score.
     max_p_value : float, optional
@@ -167,7 +161,12 @@ def selected(
 ) -> Selection:
     """The same, and `watch` is called after every step."""
     name = "select"
+    beta, gamma = read_number(name, "beta", beta), read_number(name, "gamma", gamma)
     rule = _criterion(criterion, beta, gamma, lazy)
+    min_gain = None if min_gain is None else read_number(name, "min_gain", min_gain)
+    if min_gain is not None and np.isnan(min_gain):
+        raise ValueError(f"{name}: min_gain must be a number, got nan")
+    max_p_value = None if max_p_value is None else read_number(name, "max_p_value", max_p_value)
     if workers is not None:
         check_workers(name, workers)
     table, target, weights = read_all(name, X, y, bins, missing, sample_weight, workers)
@@ -184,7 +183,8 @@ def selected(
     before = 0 if continue_from is None else len(continue_from)
     most = len(labels) - len(banned)
     reason = "the number of columns" + (" that are not excluded" if banned else "")
-    count = read_k(name, k, most, max(len(forced), before), reason)
+    least = "those of continue_from" if before > len(forced) else "those in must_include"
+    count = read_k(name, k, most, max(len(forced), before), reason, least)
 
     counter: AnyCounter
     if weights is None:
@@ -262,6 +262,8 @@ def _criterion(criterion: str, beta: float, gamma: float, lazy: bool) -> Criteri
         if not np.isfinite(value):
             raise ValueError(f"select: {option} must be finite, got {value}")
     known = criteria(float(beta), float(gamma))
+    if not isinstance(criterion, str):
+        raise TypeError(f"select: criterion must be a name, one of {', '.join(NAMES)}, got {criterion!r}")
     if criterion not in known:
         raise ValueError(f"select: criterion must be one of {', '.join(NAMES)}, got {criterion!r}")
     rule = known[criterion]
@@ -294,7 +296,7 @@ def _bound_of_entropy(table: Table, target: Target, weights: Array | None) -> fl
     """At least the entropy of y in every table: among samples without missing labels it may be larger than in all."""
     if (table.used < table.levels).any():
         return float(np.log(target.levels))
-    share = np.bincount(target.codes, weights).astype(np.float64)
+    share = np.bincount(target.codes, None if weights is None else _samples.scaled(weights)).astype(np.float64)
     share = share[share > 0] / share.sum()
     return float(-(share * np.log(share)).sum())
 
