@@ -13,6 +13,7 @@ import pytest
 from fastent.feature_selection import (
     discretize,
     information_value,
+    mutual_information_continuous,
     population_stability_index,
     select,
 )
@@ -171,3 +172,45 @@ def test_huge_weights() -> None:
 def test_refusals(changed: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match="^select: " + message):
         select(**{"X": LABELS, "y": Y} | changed)
+
+
+def test_targets_of_several_kinds_and_floats_among_objects() -> None:
+    y = FLOATS[:, 0] + RNG.standard_normal(80)
+    y_none = [None, *y[1:].tolist()]
+    want = mutual_information_continuous(FLOATS, [np.nan, *y[1:]])
+    assert want[0] > 0
+    for target in (y_none, np.array(y_none, object), pd.Series(y_none, dtype=object), pl.Series(y_none)):
+        np.testing.assert_array_equal(mutual_information_continuous(FLOATS, target), want)
+    single = [mutual_information_continuous(FLOATS, one) for one in (y, Y)]
+    for frame in (
+        pd.DataFrame({"a": y, "b": Y}),
+        pl.DataFrame({"a": y, "b": Y}),
+        np.array([list(pair) for pair in zip(y.tolist(), map(str, Y), strict=True)], object),
+    ):
+        np.testing.assert_array_equal(mutual_information_continuous(FLOATS, frame), np.stack(single, axis=-1))
+    assert mutual_information_continuous(FLOATS[:, 0], pd.DataFrame({"a": y, "b": Y})).shape == (2,)
+
+
+def test_stability_matches_columns_by_name_and_takes_each_for_what_it_is() -> None:
+    a, b, n = FLOATS[:, 0], FLOATS[:, 1] + 3, LABELS[:, 0]
+    new = pd.DataFrame({"a": a + 1, "b": b, "n": n[::-1]})
+    for old in (pd.DataFrame({"a": a, "b": b, "n": n}), pl.DataFrame({"n": n, "b": b, "a": a})):
+        found = dict(zip(old.columns, population_stability_index(old, new), strict=True))
+        assert found["b"] == found["n"] == 0 < found["a"]
+    codes = np.where(n == 2, 1000, n)
+    frame = pd.DataFrame({"n": codes, "a": a})
+    want = population_stability_index(codes[:, None], codes[:40, None])
+    assert population_stability_index(frame, frame[:40], bins="quantile:2")[0] == want[0]
+    with pytest.raises(ValueError, match=r"must have columns of the same names, got \['n', 'a'\] and \['n', 'z'\]"):
+        population_stability_index(frame, frame.rename(columns={"a": "z"}))
+
+
+def test_weights_of_the_information_value() -> None:
+    with pytest.raises(ValueError, match=r"^information_value: sample_weight must not be zero for every sample"):
+        information_value(LABELS, Y, sample_weight=np.zeros(80))
+    with pytest.raises(ValueError, match=r"^information_value: .* for all samples of a label while smoothing is 0"):
+        information_value(LABELS, Y, sample_weight=Y, smoothing=0)
+    found = information_value(LABELS, Y, sample_weight=np.full(80, 1e307), smoothing=0)
+    np.testing.assert_allclose(found, information_value(LABELS, Y, smoothing=0), rtol=1e-12)
+    with pytest.raises(TypeError, match=r"^information_value: smoothing must be a number, got 'a'"):
+        information_value(LABELS, Y, smoothing="a")  # type: ignore[arg-type]
