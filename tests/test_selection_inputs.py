@@ -214,3 +214,17 @@ def test_weights_of_the_information_value() -> None:
     np.testing.assert_allclose(found, information_value(LABELS, Y, smoothing=0), rtol=1e-12)
     with pytest.raises(TypeError, match=r"^information_value: smoothing must be a number, got 'a'"):
         information_value(LABELS, Y, smoothing="a")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("criterion", ["jmi", "jmim", "njmim", "disr"])
+def test_the_least_gain_is_of_what_a_column_adds(criterion: str) -> None:
+    y = np.arange(400) % 4
+    X = np.column_stack([y // 2, y % 2, y // 2, RNG.integers(0, 2, 400)])
+    for weights in (None, RNG.random(400)):
+        found = select(X, y, None, criterion, min_gain=0.01, sample_weight=weights)
+        assert sorted(found.indices.tolist()) == [0, 1] and found.stopped == "min_gain"
+    assert select(X, y, None, criterion, min_gain=0.7).stopped == "min_gain"
+    assert len(select(X, y, None, criterion, min_gain=0.0)) == 4
+    labels = X.astype(object)
+    labels[::5, 0] = None
+    assert len(select(labels, y, None, criterion, min_gain=0.01, missing="omit")) == 2

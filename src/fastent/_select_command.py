@@ -175,7 +175,10 @@ def add_command(commands: Any) -> None:
         "--bins", metavar="RULE", type=_bins, default="quantile:16",
         help="how numbers of many values are cut: quantile:K, uniform:K or mdlp (default: quantile:16)",
     )  # fmt: skip
-    add.add_argument("--min-gain", metavar="SCORE", type=float, help="stop before a column with a lower score")
+    add.add_argument(
+        "--min-gain", metavar="NATS", type=float,
+        help="stop before a column with a lower score (jmi, jmim, njmim, disr: with a lower gain)",
+    )  # fmt: skip
     add.add_argument("--lazy", action="store_true", help="count candidates only while they can win; the same result")
     add.add_argument("--workers", type=int, help="threads (default: as fastent info says; -1: all)")
     add.add_argument("-o", "--output", metavar="OUT.csv", help="write the table to this file")
