@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from typing import Any
 
 import numpy as np
@@ -203,3 +204,11 @@ def test_options_that_are_lists_texts_or_no_base() -> None:
     for metric in ("mi", "nmi", "su"):
         with pytest.raises(ValueError, match=r"^mutual_information_matrix: base must be a positive number"):
             d.mutual_information_matrix(np.c_[x, x], metric=metric, base=1)
+
+
+@pytest.mark.parametrize("small", [1e-6, 1e-10, 1e-16, 1e-30])
+def test_a_weight_that_dominates_hides_no_other(small: float, isa: str) -> None:
+    with localcontext(prec=60):
+        share = Decimal(small) / (1 + Decimal(small))
+        want = -(share * share.ln() + (1 - share) * (1 - share).ln())
+    assert d.entropy([0, 1], weights=[1, small]) == pytest.approx(float(want), rel=1e-15)

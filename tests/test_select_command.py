@@ -130,12 +130,18 @@ def test_progress_on_a_terminal_only() -> None:
         (("one.csv", "--target", "y"), "no column beside 'y'"),
         (("same.csv", "--target", "y"), "y must have at least two different labels"),
         (("absent.csv", "--target", "y"), "No such file"),
+        ((CANCER, "--target", "mean_radius"), "column mean_radius: 456 different numbers are a continuous target"),
+        (
+            ("inf.csv", "--target", "y", "--bins", "quantile:2"),
+            "inf.csv, column a: discretize: the column holds an inf",
+        ),
     ],
 )
-def test_refusals_are_one_line(args: tuple[str, ...], words: str) -> None:
+def test_refusals_are_one_line(args: tuple[Any, ...], words: str) -> None:
     write("t.csv", ["a", "y"], [1, 2], [2, 1])
     write("one.csv", ["y"], [1], [2])
     write("same.csv", ["a", "y"], [1, 2], [2, 2])
+    write("inf.csv", ["a", "y"], ["inf", 1], [2.5, 2], [3.5, 2], [4.5, 1])
     before = sorted(os.listdir())
     done = run(*args)
     assert done.returncode == 2, done.stdout

@@ -63,6 +63,24 @@ def test_frames_keep_their_names() -> None:
     np.testing.assert_array_equal(again.to_numpy(), X[names].to_numpy())
 
 
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_frames_of_several_types_are_read_column_by_column(library: str) -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 300)
+    columns = {
+        "noise": rng.standard_normal(300),
+        "kind": np.array(["oak", "elm", "ash"], object)[y + rng.integers(0, 2, 300)],
+        "many": rng.integers(0, 40, 300),
+    }
+    X = pd.DataFrame(columns) if library == "pandas" else pl.DataFrame(columns)
+    want = select(X, y, 3, "mim", bins="quantile:16")
+    found = InformationSelector("mim", 3).fit(X, y)
+    assert found.selection_.names == want.names and want.names[0] == "kind"
+    np.testing.assert_array_equal(found.scores_, want.relevances)
+    numbers = X[["noise", "many"]]
+    np.testing.assert_array_equal(InformationSelector("mim", 2).fit(numbers, y).scores_, want.relevances[[0, 2]])
+
+
 def test_in_a_pipeline_and_a_search() -> None:
     X, y = CANCER.data, CANCER.target
     search = GridSearchCV(

@@ -165,3 +165,30 @@ def test_whole_weights_repeat_samples() -> None:
     repeated = select(np.repeat(X, w, axis=0), np.repeat(y, w), 10, "jmi")
     assert found.indices.tolist() == repeated.indices.tolist()
     np.testing.assert_allclose(found.scores, repeated.scores, rtol=1e-12)
+
+
+@pytest.mark.parametrize("criterion", ["jmi", "cmim", "cife", "disr", "mrmr", "cmi"])
+def test_weighted_tables_of_which_few_cells_occur(criterion: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    X, y = sample(200, 6)
+    weights = np.random.default_rng(0).random(200)
+    labels = X.astype(object)
+    labels[::7, 3] = None
+    want = select(labels, y, 4, criterion, sample_weight=weights, missing="omit")
+    monkeypatch.setattr(_weighting, "TABLE_CELLS", 0)
+    monkeypatch.setattr(_weighting, "LARGE_CELLS", 0)
+    found = select(labels, y, 4, criterion, sample_weight=weights, missing="omit")
+    assert found.indices.tolist() == want.indices.tolist()
+    np.testing.assert_allclose(found.scores, want.scores, rtol=1e-11, atol=1e-13)
+
+
+def test_memory_of_weighted_columns() -> None:
+    rng = np.random.default_rng(0)
+    X = sp.random_array((4000, 4000), density=1e-4, rng=rng, format="csc")
+    X.data = np.ones(len(X.data))
+    many = rng.permuted(np.tile(np.arange(20000), (2, 1)), axis=1).T
+    tracemalloc.start()
+    select(X.astype(np.uint8), rng.integers(0, 2, 4000), 1, "mim", sample_weight=rng.random(4000))
+    select(many, rng.integers(0, 2, 20000), 2, "jmi", sample_weight=rng.random(20000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6

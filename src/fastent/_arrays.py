@@ -98,6 +98,15 @@ def as_array(function: str, name: str, value: Any, scalar: bool = False) -> Arra
     return array
 
 
+def refuse_masked(function: str, name: str, value: Any) -> None:
+    """Where nan marks what is missing, so that a mask would be lost."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            f"{function}: {name} must not be a masked array; pass {name}.filled(np.nan), "
+            f"or integers as {name}.astype(float).filled(np.nan)"
+        )
+
+
 def fresh_dtype(*operands: Array | None) -> np.dtype[Any]:
     """float32 if all operands are floats of at most 32 bits, otherwise float64."""
     single = all(operand is None or operand.dtype in _SINGLE for operand in operands)

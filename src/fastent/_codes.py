@@ -238,7 +238,7 @@ def _read(X: Any, name: str, missing: str) -> _Input:
 
     array: Any
     if library == "torch" and hasattr(X, "detach"):
-        array = _of_torch(X, name)
+        array = array_of_torch(X, name)
     elif isinstance(X, list | tuple):
         array = _of_list(X, name)
     else:
@@ -261,7 +261,8 @@ def _native(array: _Array) -> _Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _of_torch(tensor: Any, name: str) -> _Array:
+def array_of_torch(tensor: Any, name: str) -> _Array:
+    """A tensor as an array; `name` begins the messages, as in "select: X"."""
     tensor = tensor.detach()
     if tensor.device.type != "cpu":
         argument = name.rpartition(" ")[2]

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastent import _arrays
 from fastent._codes import as_codes
+from fastent._columns import columns_of, floats_of, floats_of_objects, holds_floats, library_of
 from fastent._neighbors import engine
 from fastent._series import digamma
 from fastent._threads import workers_for
@@ -61,8 +62,7 @@ class Targets(NamedTuple):
 
 
 def read_matrix(function: str, name: str, X: Any, workers: int | None) -> Matrix:
-    if isinstance(X, np.ma.MaskedArray):
-        raise TypeError(f"{function}: {name} must not be a masked array; pass {name}.filled(np.nan)")
+    _arrays.refuse_masked(function, name, X)
     given = _arrays.as_array(function, name, X)
     values = given.values
     if values.ndim > 2:
@@ -108,20 +108,37 @@ def check_samples(function: str, samples: int, other: int) -> None:
 
 def is_discrete(y: Any) -> bool:
     """Whether labels are anything but floating-point numbers."""
-    library = type(y).__module__.partition(".")[0]
-    if library == "torch" and hasattr(y, "is_floating_point"):
-        return not y.is_floating_point()
-    if library == "polars":
-        return not all(dtype.is_float() for dtype in (y.dtypes if hasattr(y, "dtypes") else [y.dtype]))
-    if library == "pandas":
-        types = np.atleast_1d(y.dtypes if hasattr(y, "dtypes") else y.dtype)
-        return not all(getattr(dtype, "kind", "O") == "f" for dtype in types)
-    dtype = np.asarray(y).dtype
-    return dtype.kind != "f" and dtype.name != "bfloat16"
+    return not holds_floats(y)
+
+
+def columns_of_targets(y: Any) -> list[Any]:
+    """The columns of a frame or of objects, which may be of several kinds; none of anything else."""
+    frame = columns_of(y)
+    if frame is not None:
+        return frame[1]
+    if isinstance(y, list | tuple) and any(isinstance(row, list | tuple) for row in y):
+        y = _array_of_rows(y)
+    return list(y.T) if isinstance(y, np.ndarray) and y.dtype == object and y.ndim == 2 else []
+
+
+def _array_of_rows(y: Any) -> Array | None:
+    try:
+        numbers = np.asarray(y)
+        return numbers if numbers.dtype.kind in "biuf" else np.array(y, dtype=object)
+    except ValueError:  # ragged: refused where it is read
+        return None
 
 
 def read_targets(function: str, y: Any, discrete: bool, workers: int | None) -> Targets:
     if not discrete:
+        if library_of(y) in ("pandas", "polars", "pyarrow") and columns_of(y) is None:
+            floats = floats_of(y)
+            y = y if floats is None else floats
+        elif isinstance(y, list | tuple) or (isinstance(y, np.ndarray) and y.dtype.kind == "O"):
+            objects = np.array(y, dtype=object)
+            parts = [floats_of_objects(part) for part in (objects.T if objects.ndim == 2 else [objects.ravel()])]
+            if objects.ndim <= 2 and all(part is not None for part in parts):
+                y = np.array(parts, np.float64).T if objects.ndim == 2 else parts[0]
         matrix = read_matrix(function, "y", y, workers)
         samples, count = matrix.values.shape
         return Targets(matrix.tile(0, count, workers_for(function, workers, samples * count)), None, matrix.single)

@@ -108,16 +108,16 @@ def real_numbers(function: str, name: str, value: Any, masked: str = "0") -> Arr
     return (found.values.astype(np.uint32) << 16).view(np.float32) if found.dtype == "bfloat16" else found.values
 
 
-def check_weights(function: str, weights: Any, samples: int) -> Array | None:
+def check_weights(function: str, weights: Any, samples: int, name: str = "weights") -> Array | None:
     """Weights as they are, whose sums are counts."""
     if weights is None:
         return None
-    values = np.ascontiguousarray(real_numbers(function, "weights", weights), np.float64)
+    values = np.ascontiguousarray(real_numbers(function, name, weights), np.float64)
     if values.shape != (samples,):
         raise ValueError(
-            f"{function}: weights must be one number per sample, {samples} of them, got shape {values.shape}"
+            f"{function}: {name} must be one number per sample, {samples} of them, got shape {values.shape}"
         )
-    require_weights(function, "weights", values)
+    require_weights(function, name, values)
     return values
 
 

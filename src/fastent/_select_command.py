@@ -40,12 +40,20 @@ def _codes_of(column: Any, bins: str, y: Array | None) -> Array:
 
 def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
     """Names and codes of the candidates, and the codes of the target."""
+    from fastent.feature_selection._inputs import MOST_FLOAT_LABELS
+
     names, columns = read_columns(args.table)
     if args.target not in names:
         raise InputError(f"{args.table} has no column {args.target!r}; it has {', '.join(names[:10])}")
     if len(names) < 2:
         raise InputError(f"{args.table} has no column beside {args.target!r}")
-    goal = encoded_column(columns[names.index(args.target)]).codes
+    encoded = encoded_column(columns[names.index(args.target)])
+    goal, levels = encoded.codes, encoded.levels if encoded.missing is None else encoded.levels[:-1]
+    if isinstance(levels, np.ndarray) and levels.dtype.kind == "f" and len(levels) > MOST_FLOAT_LABELS:
+        raise InputError(
+            f"{args.table}, column {args.target}: {len(levels)} different numbers are a continuous target; "
+            "cut it into bins first"
+        )
     progress = Progress("reading", len(columns), 0)
     kept, codes = [], []
     try:
@@ -55,7 +63,8 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
                 try:
                     codes.append(_codes_of(column, args.bins, goal))
                 except (TypeError, ValueError) as error:
-                    raise InputError(f"{args.table}, column {name}: {error}") from None
+                    reason = str(error).replace("column 0 of X", "the column")
+                    raise InputError(f"{args.table}, column {name}: {reason}") from None
             progress.add(1)
     finally:
         progress.clear()
@@ -166,7 +175,10 @@ def add_command(commands: Any) -> None:
         "--bins", metavar="RULE", type=_bins, default="quantile:16",
         help="how numbers of many values are cut: quantile:K, uniform:K or mdlp (default: quantile:16)",
     )  # fmt: skip
-    add.add_argument("--min-gain", metavar="SCORE", type=float, help="stop before a column with a lower score")
+    add.add_argument(
+        "--min-gain", metavar="NATS", type=float,
+        help="stop before a column with a lower score (jmi, jmim, njmim, disr: with a lower gain)",
+    )  # fmt: skip
     add.add_argument("--lazy", action="store_true", help="count candidates only while they can win; the same result")
     add.add_argument("--workers", type=int, help="threads (default: as fastent info says; -1: all)")
     add.add_argument("-o", "--output", metavar="OUT.csv", help="write the table to this file")

@@ -124,9 +124,9 @@ INLINE double total_of(const double *counts, int64_t n) {
     return sum;
 }
 
-/* part ln(whole/part), for part = whole - rest: never negative, and with all digits where little is left. */
-INLINE vd surprise(vd part, vd whole) {
-    return part * vlog_ratio_value(vlog_ratio(whole, part, whole - part, PRECISE));
+/* part ln(whole/part), for part = whole + lost - rest: never negative, and with all digits where little is left. */
+INLINE vd surprise(vd part, vd whole, vd lost) {
+    return part * vlog_ratio_value(vlog_ratio(whole, part, (whole - part) + lost, PRECISE));
 }
 
 /* Sums that come out the same in either order of x and y: exact up to the last digit of the total. */
@@ -151,11 +151,15 @@ INLINE double exact_total(const struct exact_sum *sum) {
 }
 
 static double entropy_of(const double *counts, int64_t n, double total) {
-    struct exact_sum sum = {vset(0), vset(0)};
+    struct exact_sum sum = {vset(0), vset(0)}, weights = sum;
+    add_exactly(&weights, vset(-total / VL));
+    for (int64_t i = 0; i < n; i += VL)
+        add_exactly(&weights, load_counts(counts, i, n, 0));
+    const vd lost = vset(exact_total(&weights)); /* by the roundings of the total */
     for (int64_t i = 0; i < n; i += VL) {
-        vd c = load_counts(counts, i, n, total); /* whose logarithm is 0 */
+        vd c = load_counts(counts, i, n, 0);
         vm some = vlt(vset(0), c);
-        add_exactly(&sum, vselect(some, surprise(vselect(some, c, vset(total)), vset(total)), vset(0)));
+        add_exactly(&sum, vselect(some, surprise(vselect(some, c, vset(total)), vset(total), lost), vset(0)));
     }
     return total > 0 ? exact_total(&sum) / total : __builtin_nan("");
 }
@@ -178,9 +182,9 @@ static void statistics(const double *cells, const double *rows, const double *co
         vm some = vlt(vset(0), cell);
         vd c = vselect(some, cell, vset(1));
         if (!mi_only) {
-            add_exactly(&joint, vselect(some, surprise(c, vset(total)), vset(0)));
-            add_exactly(&x_given_y, vselect(some, surprise(c, column), vset(0)));
-            add_exactly(&y_given_x, vselect(some, surprise(c, row), vset(0)));
+            add_exactly(&joint, vselect(some, surprise(c, vset(total), vset(0)), vset(0)));
+            add_exactly(&x_given_y, vselect(some, surprise(c, column, vset(0)), vset(0)));
+            add_exactly(&y_given_x, vselect(some, surprise(c, row, vset(0)), vset(0)));
         }
         /* c total against row column: both products exact, so that independence is seen as such */
         vd observed = c * vset(total), independent = row * column;

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
-from fastent import _samples
+from fastent import _codes, _samples
+from fastent._arrays import refuse_masked
 from fastent._codes import as_codes
+from fastent._columns import columns_of, floats_of, floats_of_objects, holds_floats, library_of
 from fastent.feature_selection._sparse import (
     BLOCK_NUMBERS,
     SparseCodes,
@@ -20,6 +21,9 @@ from fastent.feature_selection._sparse import (
 )
 
 Array = np.ndarray[Any, Any]
+
+MOST_FLOAT_LABELS = 256
+"""A target of more different floating-point numbers is continuous."""
 
 
 class Table(NamedTuple):
@@ -67,55 +71,41 @@ class Target(NamedTuple):
     kept: Array | None  # samples that have a label, where some are left out
 
 
-def columns_of(X: Any) -> tuple[list[Any] | None, list[Any]] | None:
-    """Names and columns of a frame, None for anything else."""
-    library = type(X).__module__.partition(".")[0]
-    if library == "pandas" and hasattr(X, "iloc") and getattr(X, "ndim", 0) == 2:
-        return list(X.columns), [X.iloc[:, i] for i in range(X.shape[1])]
-    if library == "polars" and hasattr(X, "get_columns"):
-        return list(X.columns), X.get_columns()
-    if library == "pyarrow" and hasattr(X, "column_names"):
-        return list(X.column_names), list(X.columns)
-    return None
-
-
-def floats_of(column: Any) -> Array | None:
-    """A column of a frame as floating-point numbers, nan where missing, if that is what it holds."""
-    kind = str(column.type if hasattr(column, "type") else column.dtype).lower()
-    if not kind.startswith(("float", "double", "halffloat")):
-        return None
-    if hasattr(column, "isna"):  # pandas, whose nullable types have no nan of their own
-        values = column.to_numpy(dtype=np.float32 if kind.startswith("float32") else np.float64, na_value=np.nan)
-    elif hasattr(column, "type"):
-        values = column.to_numpy() if hasattr(column, "chunks") else column.to_numpy(zero_copy_only=False)
-    else:
-        values = column.to_numpy()
-    return np.asarray(values)
+def plain_array(function: str, name: str, X: Any) -> Any:
+    """Tensors as arrays; masked arrays are refused, anything else is left as it is."""
+    refuse_masked(function, name, X)
+    if library_of(X) == "torch" and hasattr(X, "detach"):
+        return _codes.array_of_torch(X, f"{function}: {name}")
+    return X
 
 
 def read_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, workers: int | None) -> Table:
     """Labels as codes; with `bins`, floating-point columns as the bins they fall into."""
+    from fastent.feature_selection.binning import check_bins
+
     if is_sparse(X):
+        check_bins(function, bins, X.shape[-1])
         return _sparse_table(function, X, y, bins, missing, workers)
     frame = columns_of(X)
     if frame is None:
-        if isinstance(X, list | tuple):
-            X = _matrix_of_list(X)
         shape = np.shape(X)
         if len(shape) != 2:
             raise ValueError(f"{function}: X must have shape (samples, columns), got {shape}")
+        check_bins(function, bins, shape[1])
         if getattr(X, "dtype", None) is not None and np.dtype(getattr(X, "dtype", object)).kind == "f":
             return _binned(function, np.asarray(X), y, bins, missing, workers, None)
-        if bins is not None and not isinstance(X, np.ndarray):
-            X = np.asarray(X)
-        return _labels(function, X, missing, workers, None)
+        X = np.asarray(X)
+        if X.dtype != object or all(floats_of_objects(column) is None for column in X.T):
+            return _labels(function, X, missing, workers, None)
+        frame = None, list(X.T)
     names, columns = frame
+    check_bins(function, bins, len(columns))
     numbers = [floats_of(column) for column in columns]
     if all(part is None for part in numbers):
         return _labels(function, X, missing, workers, names)
     parts = []
     for i, (column, part) in enumerate(zip(columns, numbers, strict=True)):
-        name = None if names is None else [names[i]]
+        name = [i if names is None else names[i]]
         if part is None:
             parts.append(_labels(function, column, missing, workers, name))
         else:
@@ -127,10 +117,14 @@ def read_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, 
     return Table(codes, np.concatenate([p.levels for p in parts]), np.concatenate([p.used for p in parts]), names)
 
 
+def edges_of_each(bins: Any) -> bool:
+    """Whether edges are given for each column on its own."""
+    return isinstance(bins, list | tuple) and len(bins) > 0 and all(np.ndim(one) == 1 for one in bins)
+
+
 def bins_of(bins: Any, first: int, last: int) -> Any:
     """What cuts the columns [first, last), where edges may be given for each column."""
-    several = isinstance(bins, list | tuple) and all(np.ndim(one) == 1 for one in bins)
-    return bins[first:last] if several else bins
+    return bins[first:last] if edges_of_each(bins) else bins
 
 
 def _sparse_table(function: str, X: Any, y: Array | None, bins: Any, missing: str, workers: int | None) -> Table:
@@ -163,11 +157,12 @@ def _sparse_table(function: str, X: Any, y: Array | None, bins: Any, missing: st
     return Table(codes, levels, used, None)
 
 
-def _matrix_of_list(X: Any) -> Any:
+def _matrix_of_list(function: str, X: Any) -> Any:
     """Numbers as an array; anything else is left to be encoded."""
-    found = np.asarray(X, dtype=object) if any(np.ndim(row) != 1 for row in X) else None
-    if found is not None:
-        return found
+    if any(np.ndim(row) != 1 for row in X):
+        return np.asarray(X, dtype=object)
+    if len({len(row) for row in X}) > 1:
+        raise ValueError(f"{function}: X must have shape (samples, columns), got rows of different lengths")
     numbers = np.asarray(X)
     return numbers if numbers.dtype.kind in "biuf" else np.array([list(row) for row in X], dtype=object)
 
@@ -178,7 +173,7 @@ def _binned(
     from fastent.feature_selection.binning import discretized
 
     if bins is None:
-        _refuse_floats(function, f"column {names[0]!r}" if names else f"an array of {X.dtype}")
+        _refuse_floats(function, f"column {names[0]!r}" if names and len(names) == 1 else f"an array of {X.dtype}")
     found = discretized(function, X, bins, y, missing, workers, names)
     bins_of = np.array([max(1, len(edges) - 1) for edges in found.edges], np.int64)
     has = np.array([code is not None for code in found.missing], bool)
@@ -225,7 +220,8 @@ def _labels(function: str, X: Any, missing: str, workers: int | None, names: lis
 
 def read_target(function: str, y: Any, samples: int, missing: str, workers: int | None) -> Target:
     """The target's labels as codes without gaps."""
-    kind = getattr(y, "dtype", None)
+    if y is None:
+        raise TypeError(f"{function}: y must be labels of the target, (samples,), got None")
     found = _samples.read_columns(function, "y", y, missing, workers)
     _samples.check_target(function, found, "y")
     if len(found.codes) != samples:
@@ -238,7 +234,7 @@ def read_target(function: str, y: Any, samples: int, missing: str, workers: int 
     present, dense = np.unique(codes, return_inverse=True)
     if len(present) < 2:
         raise ValueError(f"{function}: y must have at least two different labels, got {len(present)}")
-    if len(present) > 1 << 16 or (kind is not None and getattr(kind, "kind", "") == "f" and len(present) > 256):
+    if len(present) > 1 << 16 or (len(present) > MOST_FLOAT_LABELS and holds_floats(y)):
         raise ValueError(
             f"{function}: y has {len(present)} different labels; "
             "cut a continuous target into bins with discretize first"
@@ -252,10 +248,13 @@ def read_all(
     """Codes, target and weights of the samples that have a label."""
     if missing not in ("raise", "level", "omit"):
         raise ValueError(f"{function}: missing must be 'raise', 'level' or 'omit', got {missing!r}")
+    if X is None:
+        raise TypeError(f"{function}: X must be labels or numbers of shape (samples, columns), got None")
+    X = _matrix_of_list(function, X) if isinstance(X, list | tuple) else plain_array(function, "X", X)
     shape = (X.num_rows,) if hasattr(X, "num_rows") else X.shape if hasattr(X, "shape") else np.shape(X)
     samples = shape[0] if shape else 0
     target = read_target(function, y, samples, missing, workers)
-    weights = _samples.check_weights(function, sample_weight, samples)
+    weights = _samples.check_weights(function, sample_weight, samples, "sample_weight")
     cut_by = None
     if isinstance(bins, str) and bins == "mdlp":
         cut_by = target.codes if target.kept is None else _spread(target)
@@ -269,9 +268,9 @@ def read_all(
 
 
 def _spread(target: Target) -> Array:
-    """Codes of all samples, with one more level where the label is missing."""
+    """Codes of all samples, -1 where the label is missing."""
     assert target.kept is not None
-    codes = np.full(len(target.kept), target.levels, np.uint16)
+    codes = np.full(len(target.kept), -1, np.int32)
     codes[target.kept] = target.codes
     return codes
 
@@ -284,40 +283,3 @@ def read_names(function: str, names: Any, table: Table) -> list[Any]:
     if len(given) != columns:
         raise ValueError(f"{function}: names must be one for each of the {columns} columns of X, got {len(given)}")
     return given
-
-
-def read_columns(function: str, argument: str, wanted: Any, names: list[Any]) -> list[int]:
-    """Column numbers of names or numbers, each once."""
-    if wanted is None:
-        return []
-    if isinstance(wanted, str) or not isinstance(wanted, Sequence | np.ndarray):
-        wanted = [wanted]
-    found = []
-    place = {name: i for i, name in reversed(list(enumerate(names)))}
-    for one in wanted:
-        if isinstance(one, str) or (not isinstance(one, int | np.integer) and one in place):
-            if one not in place:
-                raise ValueError(f"{function}: {argument} has {one!r}, which is not the name of a column of X")
-            found.append(place[one])
-            continue
-        try:
-            number = operator.index(one)
-        except TypeError:
-            raise TypeError(f"{function}: {argument} must hold names or numbers of columns, got {one!r}") from None
-        if not -len(names) <= number < len(names):
-            raise ValueError(f"{function}: {argument} has column {number}, and X has columns 0 to {len(names) - 1}")
-        found.append(number % len(names))
-    return list(dict.fromkeys(found))
-
-
-def read_k(function: str, k: Any, most: int, least: int, reason: str) -> int:
-    """How many columns to select; None is as many as there are."""
-    if k is None:
-        return most
-    try:
-        number = operator.index(k)
-    except TypeError:
-        raise TypeError(f"{function}: k must be an integer or None, got {k!r}") from None
-    if not max(1, least) <= number <= most:
-        raise ValueError(f"{function}: k must be between {max(1, least)} and {most} ({reason}), got {number}")
-    return number

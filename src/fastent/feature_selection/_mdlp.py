@@ -59,6 +59,7 @@ def _best(counts: Array) -> int | None:
     k, k_left, k_right = (int((part > 0).sum()) for part in (whole, left[best], right[best]))
     n_left, n_right = int(left[best].sum()), int(right[best].sum())
     entropies = before / n, float(_bits(left[best])) / n_left, float(_bits(right[best])) / n_right
-    delta = np.log2(3.0**k - 2) - (k * entropies[0] - k_left * entropies[1] - k_right * entropies[2])
+    whole_cost = k * np.log2(3.0) + np.log1p(-2 * 3.0**-k) / np.log(2.0)  # log2(3**k - 2)
+    delta = whole_cost - (k * entropies[0] - k_left * entropies[1] - k_right * entropies[2])
     gain = (before - float(after[best])) / n
     return best + 1 if gain > (np.log2(n - 1) + delta) / n else None

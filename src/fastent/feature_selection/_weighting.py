@@ -15,11 +15,15 @@ from fastent import _samples
 from fastent._counts import engine
 from fastent._threads import workers_for
 from fastent.feature_selection._inputs import Table, Variable
+from fastent.feature_selection._sparse import BLOCK_NUMBERS, SparseCodes
 
 Array = np.ndarray[Any, Any]
 
 BATCH_BYTES = 1 << 24
 """Tables that exist at a time."""
+
+LARGE_CELLS = 1 << 24
+"""Of still larger tables only the cells that occur are counted."""
 
 TABLE_CELLS = 1 << 22
 """Larger tables are counted one by one, without the levels of w that do not occur."""
@@ -55,6 +59,10 @@ class WeightedCounter:
             for row, name in enumerate(which):
                 out[row, some] = STATISTICS[name](tables, self.workers)
         for c in every[~small]:
+            if self.table.levels[c] * min(w.used, len(z)) * y_levels > LARGE_CELLS:
+                found = self._of_positive_cells(int(c), w, z, y_levels, which)
+                out[:, c] = [found[name] for name in which]
+                continue
             tables = self._large_table(int(c), w, z, y_levels)[None]
             for row, name in enumerate(which):
                 out[row, c] = STATISTICS[name](tables, self.workers)[0]
@@ -72,6 +80,8 @@ class WeightedCounter:
             alike = columns[sizes == size]
             cells = int(self.table.levels[alike].max()) * w.levels * y_levels
             step = max(1, BATCH_BYTES // (8 * cells * (2 + len(z) // engine.WEIGHED_ROWS)))
+            if isinstance(self.table.codes, SparseCodes):  # whose block is dense
+                step = min(step, max(1, BLOCK_NUMBERS // max(1, len(z))))
             for begin in range(0, len(alike), step):
                 some = alike[begin : begin + step]
                 codes, levels = self.table.block(some), np.ascontiguousarray(self.table.levels[some])
@@ -85,6 +95,25 @@ class WeightedCounter:
                 for i in np.flatnonzero(self.table.used[some] < levels):
                     tables[i, self.table.used[some[i]] :] = 0
                 yield some, tables[:, :, : w.used]
+
+    def _of_positive_cells(
+        self, column: int, w: Variable, z: Array, y_levels: int, which: tuple[str, ...]
+    ) -> dict[str, float]:
+        """Statistics of a table of which few cells occur."""
+        x = self.table.column(column).astype(np.int64)
+        kept = (z < w.used * y_levels) & (x < self.table.used[column])
+        x, (w_codes, y), weights = x[kept], np.divmod(z[kept], y_levels), self.weights[kept]
+        xw = np.unique(x * np.int64(w.levels) + w_codes, return_inverse=True)[1]
+        found = {}
+        for name in which:
+            if name == "mi_xw":
+                found[name] = _of_pair("mi", x, w_codes, weights)
+            elif name in ("mi_xw_y", "h_xwy"):
+                found[name] = _of_pair("mi" if name == "mi_xw_y" else "h_xy", xw, y, weights)
+            else:
+                one, stratum = (w_codes, y) if name == "mi_xw_given_y" else (y, w_codes)
+                found[name] = _of_pair_within(x, one, stratum, weights)
+        return found
 
     def _large_table(self, column: int, w: Variable, z: Array, y_levels: int) -> Array:
         kept = z < w.used * y_levels
@@ -108,6 +137,27 @@ def _statistic(name: str, tables: Array, workers: int) -> Array:
         statistics = engine.statistics_of_tables(flat, np.full(len(flat), rows, np.int64), columns, workers)
         np.copyto(found, statistics[:, engine.STATISTICS[name]], where=flat.any(axis=1))
     return found.reshape(batch)
+
+
+def _of_pair(name: str, x: Array, y: Array, weights: Array) -> float:
+    """A statistic of two columns of codes, 0 of those without any weight."""
+    cells = _samples.positive_cells(x, y, weights)
+    return float(_samples.statistics_of_sample(cells)[_samples.STATISTICS[name]]) if len(cells.counts) else 0.0
+
+
+def _of_pair_within(x: Array, y: Array, strata: Array, weights: Array) -> float:
+    """The mean of I(x; y) over the strata, by their weight."""
+    order = np.argsort(strata, kind="stable")
+    x, y, strata, weights = x[order], y[order], strata[order], weights[order]
+    ends = [*(np.flatnonzero(strata[1:] != strata[:-1]) + 1).tolist(), len(strata)]
+    found, begin = 0.0, 0
+    for end in ends:
+        part = slice(begin, end)
+        if end - begin > 1:
+            found += float(weights[part].sum()) * _of_pair("mi", x[part], y[part], weights[part])
+        begin = end
+    whole = float(weights.sum())
+    return found / whole if whole > 0 else 0.0
 
 
 def information_within(tables: Array, workers: int) -> Array:

@@ -11,8 +11,9 @@ import numpy as np
 
 from fastent import _samples
 from fastent._bins import engine
+from fastent._columns import columns_of, floats_of
 from fastent._threads import check_workers, workers_for
-from fastent.feature_selection._inputs import columns_of, floats_of
+from fastent.feature_selection._inputs import edges_of_each, plain_array
 from fastent.feature_selection._mdlp import cuts
 
 Array = np.ndarray[Any, Any]
@@ -109,11 +110,16 @@ def discretized(
     columns = X.shape[1]
     threads = workers_for(function, workers, X.size)
     labels = names if names is not None else list(range(columns))
-    has_nan = _check_values(function, X, missing, labels)
-    rule, number = _rule(function, bins, y)
-    edges = (
-        _given(function, bins, columns) if rule == "edges" else _found(function, X, rule, number, y, labels, threads)
-    )
+    rule, number = _rule(function, bins, y is not None)
+    has_nan = _check_values(function, X, missing, labels, rule != "edges")
+    if rule == "edges":
+        edges = _given(function, bins, columns)
+    elif rule == "mdlp" and y is not None and y.dtype.kind == "i" and (y < 0).any():  # samples without a label
+        told = y >= 0
+        _check_values(function, X[told], missing, labels, True)
+        edges = _found(function, X[told], rule, number, y[told], labels, threads)
+    else:
+        edges = _found(function, X, rule, number, y, labels, threads)
     inside = [np.asarray(one, np.float64)[1:-1] for one in edges]
     sizes = np.array([len(one) + 1 for one in inside], np.int64)
     dtype = np.uint8 if int((sizes + has_nan).max(initial=1)) <= 256 else np.uint16
@@ -125,6 +131,7 @@ def discretized(
 
 
 def _matrix(function: str, X: Any) -> tuple[Array, list[Any] | None]:
+    X = plain_array(function, "X", X)
     frame = columns_of(X)
     if frame is not None:
         names, columns = frame
@@ -143,7 +150,7 @@ def _matrix(function: str, X: Any) -> tuple[Array, list[Any] | None]:
             matrix[:, i] = values
         return matrix, names
     matrix = np.asarray(X)
-    if matrix.dtype.kind not in "biuf" or isinstance(X, np.ma.MaskedArray):
+    if matrix.dtype.kind not in "biuf":
         raise TypeError(
             f"{function}: X must hold numbers, got dtype {matrix.dtype}; labels are codes with fastent.encode"
         )
@@ -152,8 +159,8 @@ def _matrix(function: str, X: Any) -> tuple[Array, list[Any] | None]:
     return matrix, None
 
 
-def _check_values(function: str, X: Array, missing: str, labels: Sequence[Any]) -> Array:
-    """Which columns hold nan."""
+def _check_values(function: str, X: Array, missing: str, labels: Sequence[Any], to_find: bool) -> Array:
+    """Which columns hold nan; none may hold nothing else where edges are `to_find`."""
     if not len(X):
         raise ValueError(f"{function}: there are no samples")
     has_nan = np.zeros(X.shape[1], bool)
@@ -175,17 +182,17 @@ def _check_values(function: str, X: Array, missing: str, labels: Sequence[Any]) 
                     "missing='level' to make nan a level or missing='omit' to leave it out"
                 )
             has_nan[c] |= bool(nan.any())
-    if all_nan.any():
+    if to_find and all_nan.any():
         raise ValueError(f"{function}: column {labels[int(all_nan.argmax())]!r} of X holds nothing but nan")
     return has_nan
 
 
-def _rule(function: str, bins: Any, y: Array | None) -> tuple[str, int]:
+def _rule(function: str, bins: Any, has_target: bool) -> tuple[str, int]:
     if not isinstance(bins, str):
         return "edges", 0
     rule, _, text = bins.partition(":")
     if rule == "mdlp" and not text:
-        if y is None:
+        if not has_target:
             raise ValueError(f"{function}: bins='mdlp' needs the labels y")
         return rule, 0
     if rule not in ("quantile", "uniform") or not text.isdecimal() or not 1 <= int(text) <= MOST_BINS:
@@ -196,11 +203,22 @@ def _rule(function: str, bins: Any, y: Array | None) -> tuple[str, int]:
     return rule, int(text)
 
 
+def check_bins(function: str, bins: Any, columns: int) -> None:
+    """Refuse what cuts no column, also where all columns are labels."""
+    if bins is None:
+        return
+    if _rule(function, bins, True)[0] == "edges":
+        _given(function, bins, columns)
+
+
 def _given(function: str, bins: Any, columns: int) -> list[Array]:
     """Edges that the caller has, one array for each column."""
-    several = isinstance(bins, list | tuple) and len(bins) > 0 and all(np.ndim(one) == 1 for one in bins)
-    edges = [np.asarray(one) for one in bins] if several else [np.asarray(bins)] * columns
-    if len(edges) != columns:
+    several = edges_of_each(bins)
+    try:
+        edges = [np.asarray(one) for one in bins] if several else [np.asarray(bins)]
+    except ValueError:  # ragged
+        raise TypeError(f"{function}: bins must be a string or arrays of numbers, got {bins!r}") from None
+    if several and len(edges) != columns:
         raise ValueError(f"{function}: bins must hold edges for each of the {columns} columns, got {len(edges)}")
     found = []
     for i, one in enumerate(edges):
@@ -210,11 +228,11 @@ def _given(function: str, bins: Any, columns: int) -> list[Array]:
         constant = len(one) == 2 and one[0] == one[1]
         if not 2 <= len(one) <= MOST_BINS + 1 or not (constant or (one[1:] > one[:-1]).all()):
             raise ValueError(
-                f"{function}: edges must increase, from 2 to {MOST_BINS + 1} of them, got {one.tolist()[:8]} "
-                f"for column {i}"
+                f"{function}: edges must increase, from 2 to {MOST_BINS + 1} of them, got {one.tolist()[:8]}"
+                + (f" for column {i}" if several else "")
             )
         found.append(one)
-    return found
+    return found if several else found * columns
 
 
 def _found(

@@ -15,6 +15,7 @@ try:
 except ImportError:
     raise ImportError("InformationSelector needs scikit-learn 1.6 or newer: pip install fastent[sklearn]") from None
 
+from fastent._columns import columns_of
 from fastent.feature_selection.selecting import select
 
 Array = np.ndarray[Any, Any]
@@ -30,7 +31,8 @@ class InformationSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
     k : int
         How many features; all of them, with a warning, where there are fewer.
     bins : str
-        How floating-point features are cut into bins to be counted; labels are counted as they are.
+        How floating-point features are cut into bins to be counted; labels are counted as they are. The columns of
+        frames are read one by one.
     beta, gamma, lazy, min_gain, max_p_value, missing, workers
         As in `select`; missing values are a level of their own here, unless `missing` says otherwise.
 
@@ -78,11 +80,14 @@ class InformationSelector(SelectorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> InformationSelector:
         """Select features of X, (samples, features), dense or sparse, for class labels y with weights of samples."""
+        frame = X if columns_of(X) is not None else None
         X, y = validate_data(
             self, X, y, accept_sparse="csc", dtype=None, ensure_all_finite="allow-nan", ensure_min_samples=2
         )
         check_classification_targets(y)
-        if X.dtype.kind not in "biuf":
+        if frame is not None:  # column by column: as one matrix, floats beside strings are objects, integers floats
+            X = frame
+        elif X.dtype.kind not in "biuf":
             X = _of_objects(X)
         k, features = self.k, X.shape[1]
         if isinstance(k, int | np.integer) and k > features:

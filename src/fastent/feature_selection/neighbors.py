@@ -44,7 +44,7 @@ def mutual_information_continuous(
         k, from 1 to samples - 1: more neighbours give less variance and more bias. In a class of fewer samples, all of
         the others are taken.
     discrete_target : {"auto", True, False}
-        Whether y holds labels. "auto": unless it holds floating-point numbers.
+        Whether y holds labels. "auto": unless it holds floating-point numbers, column by column of a frame.
     base : float, optional
         Unit of the result: 2 for bits, 10 for hartleys; nats without it.
     workers : int, optional
@@ -95,6 +95,13 @@ def mutual_information_continuous(
     if discrete_target != "auto" and not isinstance(discrete_target, bool | np.bool_):
         raise TypeError(f"{_NAME}: discrete_target must be 'auto', True or False, got {discrete_target!r}")
     matrix = plan.read_matrix(_NAME, "X", X, workers)
+    several = plan.columns_of_targets(y) if discrete_target == "auto" else []
+    if len({plan.is_discrete(one) for one in several}) == 2:  # each target for itself
+        columns_of_result = [
+            mutual_information_continuous(X, one, n_neighbors=n_neighbors, base=base, workers=workers)
+            for one in several
+        ]
+        return np.stack(columns_of_result, axis=-1)
     discrete = plan.is_discrete(y) if discrete_target == "auto" else bool(discrete_target)
     targets = plan.read_targets(_NAME, y, discrete, workers)
     samples, columns = matrix.values.shape

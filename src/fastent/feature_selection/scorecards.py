@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastent import _samples, distributions
-from fastent.feature_selection._inputs import columns_of, floats_of, read_all
-from fastent.feature_selection.binning import Discretized, discretize
+from fastent._columns import columns_of, floats_of
+from fastent.feature_selection._inputs import edges_of_each, plain_array, read_all
+from fastent.feature_selection._options import read_number
+from fastent.feature_selection.binning import Discretized, check_bins, discretized
 
 Array = np.ndarray[Any, Any]
 
 
-def _check_smoothing(function: str, smoothing: float) -> float:
-    if not 0 <= smoothing < np.inf:
+def _check_smoothing(function: str, smoothing: Any) -> float:
+    smoothing = read_number(function, "smoothing", smoothing)
+    if not 0 <= smoothing < math.inf:
         raise ValueError(f"{function}: smoothing must be finite and at least 0, got {smoothing}")
     return float(smoothing)
 
@@ -60,7 +64,7 @@ def information_value(
     Raises
     ------
     ValueError
-        y has not exactly two labels, or smoothing is negative.
+        y has not exactly two labels, smoothing is negative, or there is no weight.
 
     Notes
     -----
@@ -77,6 +81,14 @@ def information_value(
     table, target, weights = read_all(name, X, y, bins, missing, sample_weight, workers)
     if target.levels != 2:
         raise ValueError(f"{name}: y must have two different labels, got {target.levels}")
+    if weights is not None:
+        shares = np.bincount(target.codes, _samples.scaled(weights), minlength=2)
+        if not shares.any() or (not added and not shares.all()):
+            whom = "all samples of a label while smoothing is 0" if shares.any() else "every sample"
+            raise ValueError(f"{name}: sample_weight must not be zero for {whom}")
+        largest = float(weights.max())
+        if largest > 1e100:  # sums of them would overflow; shares stay as they are
+            weights, added = np.ldexp(weights, -math.frexp(largest)[1]), math.ldexp(added, -math.frexp(largest)[1])
     goal = _samples.Columns(target.codes[:, None], np.array([2], np.int64), None, True, None)
     found = np.zeros(len(table.levels))
     for some in table.blocks():
@@ -106,6 +118,7 @@ def population_stability_index(
     ----------
     X, X_new : array_like
         Numbers, or codes of bins, of shape (samples, columns); the same columns, any numbers of samples.
+        Columns of frames are matched by their names.
     bins : optional
         How floating-point columns are cut, as in `discretize`: edges are found in X and used for both. Columns of
         integers are codes: each value is a bin.
@@ -125,7 +138,7 @@ def population_stability_index(
     Raises
     ------
     ValueError, TypeError
-        Different columns, no samples, or entries that are no numbers.
+        Different columns or names, no samples, or entries that are no numbers.
 
     Notes
     -----
@@ -140,33 +153,67 @@ def population_stability_index(
     """
     name = "population_stability_index"
     added = _check_smoothing(name, smoothing)
-    left, right = _numbers(X), _numbers(X_new)
-    if left.ndim != 2 or right.ndim != 2 or left.shape[1] != right.shape[1]:
+    left, names = _columns(name, "X", X)
+    right, new_names = _columns(name, "X_new", X_new)
+    if len(left) != len(right):
         raise ValueError(
             f"{name}: X and X_new must have shape (samples, columns) with as many columns, "
-            f"got {left.shape} and {right.shape}"
+            f"got {_shape(left)} and {_shape(right)}"
         )
-    if not len(left) or not len(right):
-        raise ValueError(f"{name}: there are no samples in {'X' if not len(left) else 'X_new'}")
-    if left.dtype.kind == right.dtype.kind == "f" or left.dtype.kind == "f":
-        before = discretize(left, bins, missing=missing, workers=workers)
-        sides = [before, discretize(right, before.edges, missing=missing, workers=workers)]
-        pairs = [_binned_shares(sides, c, missing == "level") for c in range(left.shape[1])]
-    else:
-        pairs = [_code_shares(name, left[:, c], right[:, c]) for c in range(left.shape[1])]
-    found = np.zeros(left.shape[1])
+    if names is not None and new_names is not None and names != new_names:
+        right = _matched(name, right, names, new_names)
+    for which, side in (("X", left), ("X_new", right)):
+        if not side or not len(side[0]):
+            raise ValueError(f"{name}: there are no {'samples' if side else 'columns'} in {which}")
+    check_bins(name, bins, len(left))
+    pairs: list[Any] = [None] * len(left)
+    labels = list(range(len(left))) if names is None else names
+    of_floats = [c for c, column in enumerate(left) if column.dtype.kind == "f"]
+    if of_floats:
+        cut = [bins[c] for c in of_floats] if edges_of_each(bins) else bins
+        some = [labels[c] for c in of_floats]
+        first, second = (np.column_stack([side[c] for c in of_floats]) for side in (left, right))
+        before = discretized(name, first, cut, None, missing, workers, some)
+        sides = [before, discretized(name, second, before.edges, None, missing, workers, some)]
+        for i, c in enumerate(of_floats):
+            pairs[c] = _binned_shares(sides, i, missing == "level")
+    for c in set(range(len(left))) - set(of_floats):
+        pairs[c] = _code_shares(name, left[c], right[c])
+    found = np.zeros(len(left))
     for c, (p, q) in enumerate(pairs):
         used = (p + q) > 0
         found[c] = distributions.jeffreys_divergence(p[used] + added, q[used] + added)
     return found
 
 
-def _numbers(X: Any) -> Array:
+def _columns(function: str, argument: str, X: Any) -> tuple[list[Array], list[Any] | None]:
+    """Columns of numbers, and their names if X is a frame."""
+    X = plain_array(function, argument, X)
     frame = columns_of(X)
     if frame is None:
-        return np.asarray(X)
-    parts = [floats_of(column) for column in frame[1]]
-    return np.column_stack([np.asarray(c) if p is None else p for p, c in zip(parts, frame[1], strict=True)])
+        matrix = np.asarray(X)
+        if matrix.ndim != 2:
+            raise ValueError(f"{function}: {argument} must have shape (samples, columns), got {matrix.shape}")
+        columns = list(matrix.T)
+    else:
+        columns = frame[1]
+    floats = [floats_of(column) for column in columns]
+    found = [np.asarray(c) if part is None else part for part, c in zip(floats, columns, strict=True)]
+    for column in found:
+        if column.dtype.kind not in "biuf":
+            raise TypeError(f"{function}: X and X_new must hold numbers, got dtype {column.dtype} in {argument}")
+    return found, None if frame is None else frame[0]
+
+
+def _shape(columns: list[Array]) -> tuple[int, int]:
+    return (len(columns[0]) if columns else 0, len(columns))
+
+
+def _matched(function: str, columns: list[Array], names: list[Any], found: list[Any]) -> list[Array]:
+    """The columns in the order of names."""
+    if len(set(found)) < len(found) or set(names) != set(found):
+        raise ValueError(f"{function}: X and X_new must have columns of the same names, got {names} and {found}")
+    return [columns[found.index(name)] for name in names]
 
 
 def _binned_shares(sides: list[Discretized], column: int, with_missing: bool) -> list[Array]:
@@ -176,8 +223,8 @@ def _binned_shares(sides: list[Discretized], column: int, with_missing: bool) ->
 
 
 def _code_shares(name: str, left: Array, right: Array) -> list[Array]:
-    if left.dtype.kind not in "biu" or right.dtype.kind not in "biu":
-        raise TypeError(f"{name}: X and X_new must hold numbers, got dtypes {left.dtype} and {right.dtype}")
+    if right.dtype.kind not in "biu":
+        raise TypeError(f"{name}: a column is of integers in X and of {right.dtype} in X_new; make both the same")
     both = np.unique(np.concatenate([left, right]), return_inverse=True)[1]
     levels = int(both.max()) + 1
     return [np.bincount(part, minlength=levels).astype(np.float64) for part in (both[: len(left)], both[len(left) :])]

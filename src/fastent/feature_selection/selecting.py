@@ -7,24 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from fastent import _samples
 from fastent._threads import check_workers
 from fastent.feature_selection._counting import AnyCounter, Counter
 from fastent.feature_selection._criteria import NAMES, Criterion, criteria
 from fastent.feature_selection._greedy import Greedy
-from fastent.feature_selection._inputs import (
-    Table,
-    Target,
-    Variable,
-    read_all,
-    read_columns,
-    read_k,
-    read_names,
-)
+from fastent.feature_selection._inputs import Table, Target, Variable, read_all, read_names
+from fastent.feature_selection._options import read_columns, read_k, read_number
 from fastent.feature_selection._significance import Significance
 from fastent.feature_selection._weighting import WeightedCounter
 from fastent.feature_selection.result import Selection
 
 Array = np.ndarray[Any, Any]
+
+JOINT = ("jmi", "jmim", "njmim", "disr")
+"""Criteria whose scores are of x and w together, and so do not fall where x adds nothing."""
 
 
 def select(
@@ -91,9 +88,10 @@ def select(
         Count a candidate only while it can still win. The same columns in the same order, and faster where few columns
         matter; not for "cife", "betagamma" and "cmi", whose scores have no useful bound.
     must_include, exclude : names or numbers of columns, optional
-        Chosen first, in this order; never chosen.
+        Chosen first, in this order; never chosen. Or masks of booleans, one for each column.
     min_gain : float, optional
-        Stop before a column with a lower score.
+        Stop before a column with a lower score. The scores of "jmi", "jmim", "njmim" and "disr" are of x and w
+        together, and high for noise too: from the second column on, it is I(x; y | all of S) in nats that counts.
     max_p_value : float, optional
         Stop before a column whose dependence on y may be chance: of the G-tests of x with y, alone and given each w
         (for "cmi" given all of S), one has a larger p-value. Needs SciPy.
@@ -167,7 +165,12 @@ def selected(
 ) -> Selection:
     """The same, and `watch` is called after every step."""
     name = "select"
+    beta, gamma = read_number(name, "beta", beta), read_number(name, "gamma", gamma)
     rule = _criterion(criterion, beta, gamma, lazy)
+    min_gain = None if min_gain is None else read_number(name, "min_gain", min_gain)
+    if min_gain is not None and np.isnan(min_gain):
+        raise ValueError(f"{name}: min_gain must be a number, got nan")
+    max_p_value = None if max_p_value is None else read_number(name, "max_p_value", max_p_value)
     if workers is not None:
         check_workers(name, workers)
     table, target, weights = read_all(name, X, y, bins, missing, sample_weight, workers)
@@ -184,7 +187,8 @@ def selected(
     before = 0 if continue_from is None else len(continue_from)
     most = len(labels) - len(banned)
     reason = "the number of columns" + (" that are not excluded" if banned else "")
-    count = read_k(name, k, most, max(len(forced), before), reason)
+    least = "those of continue_from" if before > len(forced) else "those in must_include"
+    count = read_k(name, k, most, max(len(forced), before), reason, least)
 
     counter: AnyCounter
     if weights is None:
@@ -200,7 +204,8 @@ def selected(
     if continue_from is not None and not np.array_equal(greedy.mutual_information, continue_from.relevances):
         raise ValueError(f"{name}: continue_from was made from another X, y, or other weights or bins")
     test = None if max_p_value is None else Significance(name, max_p_value, table, target, weights, rule.joint)
-    return _run(greedy, count, forced, min_gain, test, continue_from, labels, key, watch)
+    gains = Gains(table, target, weights, greedy)
+    return _run(greedy, count, forced, min_gain, test, continue_from, labels, key, watch, gains.of)
 
 
 def _run(
@@ -213,6 +218,7 @@ def _run(
     labels: list[Any],
     key: tuple[Any, ...],
     watch: Callable[[], None],
+    gain_of: Callable[[int], float],
 ) -> Selection:
     scores = [] if earlier is None else earlier.scores.tolist()
     counted = [] if earlier is None else earlier.counted.tolist()
@@ -223,9 +229,11 @@ def _run(
         stopped = "exhausted"
         for step in greedy.steps(forced):
             must = step.column in forced
-            if min_gain is not None and not must and not step.score >= min_gain:
-                stopped = "min_gain"
-                break
+            if min_gain is not None and not must:
+                gain = gain_of(step.column) if greedy.selected and key[0] in JOINT else step.score
+                if not gain >= min_gain:
+                    stopped = "min_gain"
+                    break
             if test is not None:
                 p = test.p_value(step.column, greedy.selected)
                 if p > test.most and not must:
@@ -262,6 +270,8 @@ def _criterion(criterion: str, beta: float, gamma: float, lazy: bool) -> Criteri
         if not np.isfinite(value):
             raise ValueError(f"select: {option} must be finite, got {value}")
     known = criteria(float(beta), float(gamma))
+    if not isinstance(criterion, str):
+        raise TypeError(f"select: criterion must be a name, one of {', '.join(NAMES)}, got {criterion!r}")
     if criterion not in known:
         raise ValueError(f"select: criterion must be one of {', '.join(NAMES)}, got {criterion!r}")
     rule = known[criterion]
@@ -294,9 +304,40 @@ def _bound_of_entropy(table: Table, target: Target, weights: Array | None) -> fl
     """At least the entropy of y in every table: among samples without missing labels it may be larger than in all."""
     if (table.used < table.levels).any():
         return float(np.log(target.levels))
-    share = np.bincount(target.codes, weights).astype(np.float64)
+    share = np.bincount(target.codes, None if weights is None else _samples.scaled(weights)).astype(np.float64)
     share = share[share > 0] / share.sum()
     return float(-(share * np.log(share)).sum())
+
+
+class Gains:
+    """What a candidate adds to the information of the columns selected so far about y."""
+
+    def __init__(self, table: Table, target: Target, weights: Array | None, greedy: Greedy) -> None:
+        self.table, self.target, self.weights, self.greedy = table, target, weights, greedy
+        self.joined = np.zeros(table.codes.shape[0], np.int64)
+        self.present = np.ones(table.codes.shape[0], bool)
+        self.count = 0  # of the selected columns in them
+
+    def of(self, column: int) -> float:
+        """I(x; y | all of S), of the samples that miss none of these."""
+        for c in self.greedy.selected[self.count :]:
+            self.joined, self.present = self._with(c)
+        self.count = len(self.greedy.selected)
+        both, present = self._with(column)
+        before, after = (self._information(codes[present], present) for codes in (self.joined, both))
+        return max(0.0, after - before)
+
+    def _with(self, column: int) -> tuple[Array, Array]:
+        codes = self.table.column(column).astype(np.int64)
+        joined = np.unique(self.joined * int(self.table.levels[column]) + codes, return_inverse=True)[1]
+        return joined, self.present & (codes < self.table.used[column])
+
+    def _information(self, codes: Array, present: Array) -> float:
+        weights = None if self.weights is None else self.weights[present]
+        cells = _samples.positive_cells(codes, self.target.codes[present], weights)
+        if not len(cells.counts):
+            return 0.0
+        return float(_samples.statistics_of_sample(cells)[_samples.STATISTICS["mi"]])
 
 
 class Selected:
