@@ -119,7 +119,7 @@ def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_lev
         ["9007199254740993", "9007199254740992", "0.5", "2"],
         ["18446744073709551615", "18446744073709551614", "1", "2"],
         ["18446744073709551617", "18446744073709551616", "1", "2"],
-        ["nan", "", "1", "2"],
+        ["nan", "", "one", "2"],
         ["9" * 5000, "8" * 5000, "1", "2"],
         ["infinity", "inf", "1e400", "2"],
         ["1_000", "1000", "1", "2"],
@@ -135,6 +135,7 @@ def test_plain_decimals_are_numbers() -> None:
     found = _associate._numbers_if_all([cell.strip() for cell in cells])
     np.testing.assert_array_equal(found, [-1, 2, 0, 1.5, 0.5, 2, 1e-5, -1500, 0, np.nan, 7])
     assert _associate._numbers_if_all(["3", "-4"]).dtype == np.int64
+    np.testing.assert_array_equal(_associate._numbers_if_all(["nan", "-inf", "2"]), [np.nan, -np.inf, 2])
 
 
 def test_quoted_names_survive() -> None:

@@ -30,6 +30,7 @@ METRICS = {
 }
 SHOWN = 20
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,400})")
+_NO_DECIMALS = {"nan", "inf", "-inf"}
 _DECIMAL = re.compile(rf"({_WHOLE.pattern}(\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+)?")
 BATCH = 64  # columns between looks at the progress
 
@@ -92,14 +93,16 @@ def _read_csv(path: str) -> tuple[list[str], list[Any]]:
 
 
 def _numbers_if_all(cells: list[str]) -> Any:
-    """Numbers if every cell that is not empty is a plain decimal one, otherwise strings and None.
+    """Numbers if every cell that is not empty is a plain decimal one, otherwise strings and None. Among decimals, nan
+    and inf are numbers, too: so programs print them.
 
     Integers of up to 64 bits stay as they are. Those that a float would round, beside fractions or empty cells, are
     labels, as are codes like 007: cells that differ stay different.
     """
     filled = [cell for cell in cells if cell]
     labels = [cell or None for cell in cells]
-    if not all(map(_DECIMAL.fullmatch, filled)):
+    decimals = [cell for cell in filled if cell not in _NO_DECIMALS]
+    if not all(map(_DECIMAL.fullmatch, decimals)) or not decimals:
         return labels
     whole = [int(cell) for cell in filled if _WHOLE.fullmatch(cell)]
     if whole and len(whole) == len(cells):
@@ -108,7 +111,7 @@ def _numbers_if_all(cells: list[str]) -> Any:
                 return np.array(whole, dtype)
         return labels
     numbers = np.array([float(cell or "nan") for cell in cells])
-    if np.isinf(numbers).any() or max(map(abs, whole), default=0) > 1 << 53:
+    if np.isinf([float(cell) for cell in decimals]).any() or max(map(abs, whole), default=0) > 1 << 53:
         return labels
     return numbers
 
