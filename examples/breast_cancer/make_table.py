@@ -1,7 +1,7 @@
 """Write breast_cancer.csv: 30 measurements of the cell nuclei of 569 biopsies, from scikit-learn's bundled data.
 
     python examples/breast_cancer/make_table.py
-    fastent select examples/breast_cancer/breast_cancer.csv --target diagnosis -k 10 --plot selection.png
+    fastent select breast_cancer.csv --target diagnosis -k 6 --criterion cmim --bins quantile:8 --plot selection.png
 
 Source: W. Wolberg et al., Breast Cancer Wisconsin (Diagnostic); UCI Machine Learning Repository (CC BY 4.0).
 """
