@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import MPContext
 
+from fastent import discrete
 from fastent._estimators import ESTIMATORS, entropy_of_counts
 
 mp = MPContext()  # a context of our own: the precision of mpmath.mp is shared with other tests
@@ -297,3 +298,31 @@ def test_other_refusals(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImportError, match=r"pip install fastent\[scipy\]"):
         entropy_of_counts(np.array(SAMPLE), "nsb")
     assert np.isfinite(entropy_of_counts(np.array(SAMPLE), "zhang"))
+
+
+def test_rows_of_counts_along_any_axis() -> None:
+    counts = np.random.default_rng(1).integers(0, 6, (2, 3, 4))
+    for estimator in ESTIMATORS:
+        want = entropy_of_counts(counts, estimator)
+        np.testing.assert_array_equal(discrete.entropy_of_counts(counts, estimator=estimator), want)
+        along = discrete.entropy_of_counts(np.moveaxis(counts, -1, 0), estimator=estimator, axis=0, base=2)
+        np.testing.assert_allclose(along, want / np.log(2), rtol=1e-15)
+    assert discrete.entropy_of_counts(counts, axis=None) == entropy_of_counts(counts.reshape(-1), "plugin")
+    assert np.isnan(discrete.entropy_of_counts(np.zeros((2, 0)))).all()
+    assert discrete.entropy_of_counts(np.zeros((0, 3))).shape == (0,)
+    assert discrete.entropy_of_counts([2, 1], estimator="laplace", bins=9) > discrete.entropy_of_counts([2, 1])
+
+
+@pytest.mark.parametrize(
+    ("counts", "options", "error", "message"),
+    [
+        ([0.5, 1], {}, ValueError, "entropy_of_counts: counts must be whole numbers"),
+        (["a"], {}, TypeError, "entropy_of_counts: counts must hold real numbers"),
+        (np.ma.array([1, 2], mask=[0, 1]), {}, TypeError, "entropy_of_counts: counts must not be a masked array"),
+        ([1, 2], {"estimator": "best"}, ValueError, "entropy_of_counts: estimator must be one of plugin"),
+        ([1, 2], {"axis": 1}, np.exceptions.AxisError, "entropy_of_counts: axis 1 is out of range"),
+    ],
+)
+def test_refused_counts(counts: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        discrete.entropy_of_counts(counts, **options)

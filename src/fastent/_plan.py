@@ -95,7 +95,7 @@ def _check_invalid(function: str, invalid: str) -> None:
         raise ValueError(f"{function}: invalid must be 'nan' or 'raise', got {invalid!r}")
 
 
-def _check_axes(function: str, axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+def check_axes(function: str, axis: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
     """Distinct axes from 0 on, in increasing order."""
     if axis is None:
         return tuple(range(ndim))
@@ -140,7 +140,7 @@ def _check_out(function: str, out: Any, shape: tuple[int, ...]) -> None:
 def _broadcast_rows(function: str, p: Array, q: Array, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
     """Common shape of p and q; along the reduced axes they must agree, nothing is broadcast there."""
     ndim = max(p.values.ndim, q.values.ndim)
-    axes = _check_axes(function, axis, ndim)
+    axes = check_axes(function, axis, ndim)
     shapes = [(1,) * (ndim - a.values.ndim) + a.values.shape for a in (p, q)]
     lengths = [tuple(shape[a] for a in axes) for shape in shapes]
     if lengths[0] != lengths[1]:
@@ -295,7 +295,7 @@ def reduce_rows(
     left = as_array(function, "p", p)
     right = as_array(function, "q", q) if binary else None
     shape = left.values.shape if right is None else _broadcast_rows(function, left, right, axis)
-    axes = _check_axes(function, axis, len(shape))
+    axes = check_axes(function, axis, len(shape))
     mask = None if where is None else _check_where(function, where, shape)
     dtype = fresh_dtype(left, right)
     kept = (
@@ -454,7 +454,7 @@ def divide_by_log_count(
 ) -> Result:
     """values / ln k for the number k of entries that `where` includes; 0 for k = 1. `values` has kept dimensions."""
     shape = as_array(function, "p", p).values.shape
-    axes = _check_axes(function, axis, len(shape))
+    axes = check_axes(function, axis, len(shape))
     counts = np.count_nonzero(_check_where(function, where, shape), axis=axes, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         shares = np.where(counts == 1, values * 0, np.minimum(values / np.log(counts), 1)).astype(values.dtype)

@@ -116,7 +116,7 @@ def diagonal_normals(
         raise ValueError(f"{function}: the arrays must broadcast against each other, got shapes {shapes}") from None
     if not shape:
         raise ValueError(f"{function}: mu or log_var must have at least one dimension, got numbers")
-    axes = _plan._check_axes(function, axis, len(shape))
+    axes = _plan.check_axes(function, axis, len(shape))
     count = workers_for(function, workers, math.prod(shape))
     constant = arrays[2].ndim == 0 and arrays[3].ndim == 0
     numbers = (float(arrays[2]), float(arrays[3])) if constant else (0.0, 0.0)

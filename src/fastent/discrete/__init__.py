@@ -19,6 +19,7 @@ from fastent.discrete.agreement import (
     symmetric_uncertainty,
 )
 from fastent.discrete.counting import add_tables, contingency, counts
+from fastent.discrete.estimated import entropy_of_counts
 from fastent.discrete.information import (
     conditional_entropy,
     entropy,
@@ -49,6 +50,7 @@ __all__ = [
     "contingency",
     "counts",
     "entropy",
+    "entropy_of_counts",
     "g_test",
     "gain_ratio",
     "homogeneity_completeness_v_measure",
