@@ -21,6 +21,7 @@
 #define double_FLOOR 1300
 #define double_FLOOR_OF_RESULTS 760 /* lower ones give 0 */
 #define double_FLOOR_OF_SUMS 700    /* of results: 2^k is normal above it, and adds nothing below */
+#define double_FLOOR_OF_PRODUCTS 1400 /* of these and huge numbers */
 #define double_FAR 1500
 #define double_ROUNDER (1.5 * MAGIC)
 #define double_BIAS EXPONENT_BIAS
@@ -35,6 +36,7 @@
 #define float_FLOOR 127
 #define float_FLOOR_OF_RESULTS 110
 #define float_FLOOR_OF_SUMS 87
+#define float_FLOOR_OF_PRODUCTS 170
 #define float_FAR 1024
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
