@@ -103,24 +103,12 @@ def test_derivatives_are_those_of_the_loss() -> None:
             check(oracle.floats(grad[0]), first)
             check(oracle.floats(hess[0]), second)
     other = logits_of(1, 4, seed=3)[0].tolist()
-    check(
-        oracle.floats(oracle.kl_gradient(z, other, "q", 0.7)),
-        oracle.differences(lambda x: oracle.kl(z, x, 0.7), other)[0],
-    )
-    check(
-        oracle.floats(oracle.kl_gradient(z, other, "p", 0.7)),
-        oracle.differences(lambda x: oracle.kl(x, other, 0.7), z)[0],
-    )
-    q = oracle.differences(lambda x: oracle.kl(z, x, 0.7), other)
-    check(oracle.floats(oracle.kl_hessian(z, other, 0.7)), q[1])
-    check(
-        oracle.floats(oracle.js_gradient(z, other, "q", 0.7)),
-        oracle.differences(lambda x: oracle.js(z, x, 0.7), other)[0],
-    )
-    check(
-        oracle.floats(oracle.js_gradient(z, other, "p", 0.7)),
-        oracle.differences(lambda x: oracle.js(x, other, 0.7), z)[0],
-    )
+    for value, gradient in ((oracle.kl, oracle.kl_gradient), (oracle.js, oracle.js_gradient)):
+        by_p, _ = oracle.differences(lambda x, value=value: value(x, other, 0.7), z)
+        by_q, second = oracle.differences(lambda x, value=value: value(z, x, 0.7), other)
+        check(oracle.floats([gradient(z, other, side, 0.7) for side in "pq"]), [by_p, by_q])
+        if value is oracle.kl:
+            check(oracle.floats(oracle.kl_hessian(z, other, 0.7)), second)
     check(oracle.floats(oracle.entropy_gradient(z, 0.7)), oracle.differences(lambda x: oracle.entropy(x, 0.7), z)[0])
     for y, w in ((1.0, 3.0), (0.3, 1.0)):
         _, grad, hess = oracle.binary_cross_entropy(1.25, y, w)
