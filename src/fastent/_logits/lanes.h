@@ -30,6 +30,7 @@
 #define double_LN2_FIRST 0x1.62e42fefa3p-1
 #define double_LN2_SECOND 0x1.3de6af278ece6p-42
 #define double_BEYOND 0x1.fffffffffffffp1023
+#define double_APART 0.25
 #define double_CHUNK (64 * VL)
 
 #define float_OFFSET 60
@@ -45,6 +46,7 @@
 #define float_LN2_FIRST 0x1.62e4p-1f
 #define float_LN2_SECOND 0x1.7f7d1cp-20f
 #define float_BEYOND 0x1.fffffep127f
+#define float_APART 1.0f /* pairs of rows of huge floats are done in doubles */
 #define float_CHUNK (32 * SL) /* then sums go on in doubles */
 /* below, terms that floats take for zero would show */
 #define FLOAT_LOWEST_REST 0x1p-100

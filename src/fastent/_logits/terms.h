@@ -48,7 +48,7 @@ INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int plain
 }
 
 /* ln(p/q) of two softmaxes: the difference of their logits, less that of their normalisers, each to twice the digits.
- * Of the tops a quarter, because the differences of huge numbers overflow. */
+ * Logits times APART, because the differences of huge ones overflow. */
 struct NAMED(log_ratio) {
     REAL tops, tops_low, sums, sums_low, inverse;
 };
@@ -56,7 +56,7 @@ struct NAMED(log_ratio) {
 INLINE struct NAMED(log_ratio) NAMED(make_log_ratio)(const logits_job *job, const struct NAMED(known) *p,
                                                     const struct NAMED(known) *q) {
     struct NAMED(log_ratio) ratio;
-    double p_top = 0.25 * p->row.top, q_top = 0.25 * q->row.top, tops = p_top - q_top, back = tops - p_top;
+    double p_top = CONSTANT(APART) * p->row.top, q_top = CONSTANT(APART) * q->row.top, tops = p_top - q_top, back = tops - p_top;
     double lost = (p_top - (tops - back)) + (-q_top - back), sums = p->log_sum - q->log_sum;
     ratio.tops = (REAL)tops;
     ratio.tops_low = (REAL)(tops - ratio.tops + lost);
@@ -68,16 +68,17 @@ INLINE struct NAMED(log_ratio) NAMED(make_log_ratio)(const logits_job *job, cons
 
 /* -inf counts as a number beyond all others, so that differences of two of them are not NaN */
 INLINE VEC NAMED(ratio_of)(VEC z, VEC u, const struct NAMED(log_ratio) *ratio, int all_high) {
-    const VEC lowest = OP(set)(-CONSTANT(BEYOND)), quarter = OP(set)((REAL)0.25);
+    const VEC lowest = OP(set)(-CONSTANT(BEYOND)), scale = OP(set)(CONSTANT(APART));
+    const REAL back = 1 / CONSTANT(APART);
     VEC lost, apart;
     if (all_high) {
         apart = OP(two_sum)(z, -u, &lost);
-        VEC difference = (apart - OP(set)(4 * ratio->tops)) + (lost - OP(set)(4 * ratio->tops_low));
+        VEC difference = (apart - OP(set)(back * ratio->tops)) + (lost - OP(set)(back * ratio->tops_low));
         return (difference - OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
     }
-    apart = OP(two_sum)(quarter * OP(max)(lowest, z), -(quarter * OP(max)(lowest, u)), &lost);
+    apart = OP(two_sum)(scale * OP(max)(lowest, z), -(scale * OP(max)(lowest, u)), &lost);
     VEC difference = (apart - OP(set)(ratio->tops)) + (lost - OP(set)(ratio->tops_low));
-    VEC log_ratio = OP(fma)(difference, OP(set)(4 * ratio->inverse), -OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
+    VEC log_ratio = OP(fma)(difference, OP(set)(back * ratio->inverse), -OP(set)(ratio->sums)) - OP(set)(ratio->sums_low);
     return OP(select)(OP(lt)(u, lowest), OP(set)((REAL)INF), log_ratio);
 }
 
