@@ -246,6 +246,9 @@ def test_hardly_possible_classes_that_the_student_all_but_excludes(dtype: str, i
         want = oracle.kl(teacher.tolist(), student.tolist()), oracle.expected(p.p, q.nll)
         got = logits.kl_divergence(teacher, student), logits.cross_entropy(student, target_logits=teacher)
         np.testing.assert_allclose(got, oracle.floats(want), rtol=5e-6 if dtype == "float32" else 1e-13)
+        slope = logits.kl_divergence(teacher, student, return_grad="p")[1][-1]
+        right = float(oracle.kl_gradient(teacher.tolist(), student.tolist(), "p")[-1])
+        assert slope == pytest.approx(right, rel=5e-6 if dtype == "float32" else 1e-13)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -173,13 +173,11 @@ class Job:
 
     def _refuse_label(self, labels: Array, kept: Array, done: int) -> None:
         """Name the first label that is no class by its row in the file."""
-        assert self.labels is not None
         last = self.arrays[0].shape[self.axis] - 1
         for number in np.flatnonzero(kept & ((labels < 0) | (labels > last)))[:1]:
             place = self.layout.positions([done + int(number)])[0]
-            raise InputError(
-                f"{self.labels.path} must hold labels from 0 to {last}, got {labels[number]} in row {place}"
-            )
+            path = self.files[-1].path
+            raise InputError(f"{path} must hold labels from 0 to {last}, got {labels[number]} in row {place}")
 
     def _refuse_invalid(self, number: int) -> None:
         """Name an invalid row by its number in the file, and the reason in the library's own words."""

@@ -251,6 +251,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
     if (mapping == LOGITS_SOFTMAX)
         return share;
     VEC log_share, other;
+    MASK huge;
     switch (value) {
     case LOGITS_ENTROPY: /* -p (ln p + H) */
         log_share = OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
@@ -266,8 +267,12 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
             return scale * NAMED(difference)(u, z, other, share, q, p);
         }
         other = OP(set)(slopes->value) + (OP(set)(slopes->value) - OP(set)(slopes->value)); /* infinite: no derivative */
-        log_share = share * (NAMED(ratio_of)(z, u, ratio, 0) - other);
-        return OP(select)(OP(equal)(share, zero), zero, scale * log_share);
+        other = NAMED(ratio_of)(z, u, ratio, 0) - other;
+        log_share = OP(select)(OP(equal)(share, zero), zero, share * other);
+        huge = OP(lt)(OP(set)((REAL)HUGE_FACTOR), OP(abs)(other));
+        if (OP(any)(huge))
+            log_share = OP(select)(huge, OP(set)(p->row.factor) * NAMED(huge_times_share)(other, z, p), log_share);
+        return scale * log_share;
 #if defined(DOUBLES)
     case LOGITS_JS: /* x (ln(x/m) - the mean of that)/2 */
         other = NAMED(probability)(u, q, plain);

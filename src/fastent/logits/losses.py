@@ -327,9 +327,11 @@ def js_divergence(
 
 def _side(function: str, return_grad: Any) -> str | None:
     """By whose logits a divergence is derived."""
-    if return_grad not in (False, True, "p", "q"):
+    if isinstance(return_grad, str) and return_grad in SIDES:
+        return return_grad
+    if return_grad not in (False, True):
         raise ValueError(f"{function}: return_grad must be a bool, 'p' or 'q', got {return_grad!r}")
-    return "q" if return_grad is True else return_grad or None
+    return "q" if return_grad else None
 
 
 def _pair(function: str, z_p: Any, z_q: Any, axis: Any) -> Rows:
