@@ -169,10 +169,10 @@ INLINE vd vkl_term(vd a, vd b, vd d, int grade) {
  * one b, whose reciprocal is taken once. Where the table has 1 the logarithm is a polynomial in d. */
 INLINE vd vratio_term(vd s, vd d) {
 #if defined(VEC_AVX512)
-    const vm near = vlt(vabs(d), vset(0x1p-5));
     vi index = vtable_index(s);
-    vd r = vselect(near, d, vfma(vsignificand(s), vtable(LOG_RECIPROCAL, index), vset(-1)));
     vd lead = vfma(vexponent(s), vset(LN2), vtable(LOG_OFFSET, index));
+    vm near = veq(lead, vset(0));
+    vd r = vselect(near, d, vfma(vsignificand(s), vtable(LOG_RECIPROCAL, index), vset(-1)));
     vd curved = r * r * vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
     return vfma(s, curved, vselect(near, d * d, vfma(s, lead + r, -d)));
 #else
