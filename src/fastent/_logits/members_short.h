@@ -9,7 +9,6 @@
 struct short_scratch {
     double *shares; /* members x classes x VL */
     double *entropy, *vote; /* of each member, VL each */
-    int64_t *cast;
     double *buffer;
     char *raw;
 };
@@ -23,7 +22,6 @@ static int64_t lay_out_short(struct short_scratch *s, char *scratch, const membe
     s->shares = cut(&at, 8 * VL * job->members * job->classes);
     s->entropy = cut(&at, 8 * VL * job->members);
     s->vote = cut(&at, 8 * VL * job->members);
-    s->cast = cut(&at, 8 * job->members);
     s->buffer = cut(&at, 8 * VL * job->classes);
     s->raw = cut(&at, 8 * VL * job->classes);
     return at - scratch;
@@ -185,14 +183,17 @@ static void members_tile(const members_job *job, int64_t row, int rows, struct s
     give_lanes(job, MEMBERS_EPISTEMIC, row, rows, valid * vmax(zero, divergence * share_of_one), 1);
     give_lanes(job, MEMBERS_MARGIN, row, rows, valid * (mean.top - mean.second), 0);
     give_lanes(job, MEMBERS_LEAST_CONFIDENCE, row, rows, valid * mean.rest, 0);
-    for (int r = 0; r < rows && votes; r++) {
-        double vote_entropy;
+    vd most = zero, vote_entropy = zero;
+    for (int64_t c = 0; c < classes && votes; c++) {
+        vd count = zero;
         for (int64_t m = 0; m < members; m++)
-            s->cast[m] = (int64_t)s->vote[m * VL + r];
-        double most = (double)tally(s->cast, members, &vote_entropy) / (double)members;
-        give_value(job, MEMBERS_VARIATION_RATIO, row + r, (1 - most) * vlane(valid, r), 0);
-        give_value(job, MEMBERS_VOTE_ENTROPY, row + r, vote_entropy * vlane(valid, r), 1);
+            count += vselect(veq(vload(s->vote + m * VL), vset((double)c)), one, zero);
+        vd of_all = count / vset((double)members);
+        most = vmax(of_all, most);
+        vote_entropy += minus_x_log_x(of_all);
     }
+    give_lanes(job, MEMBERS_VARIATION_RATIO, row, rows, valid * (one - most), 0);
+    give_lanes(job, MEMBERS_VOTE_ENTROPY, row, rows, valid * vote_entropy, 1);
 }
 
 static void members_short(const members_job *job, int64_t begin, int64_t end, void *scratch) {
