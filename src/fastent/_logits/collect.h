@@ -1,66 +1,173 @@
 /* First walk over rows of REALs: largest entries, and sums of exponentials in units of them. Each entry is read from memory
  * once: a block is walked for its largest entry and again, in cache, for its sums.
  *
+ * Long rows are walked one by one, many entries of one row in the lanes. Short ones are laid side by side first, some
+ * entries of every row in the lanes: they have neither ends that fill no vector nor sums across lanes.
+ *
  * Included once per REAL, with PREFIX, VEC, LANES and ITEM of its vector; see lanes.h.
  */
 
 /* What the loops need of one row, in its own type. */
 struct NAMED(row) {
-    REAL top, above, lowest, shift, exponent, factor;
+    REAL top, above, lowest, shift, exponent;
+    REAL rounder; /* added to x/ln 2, it leaves the exponent of the row's power of two in the low bits */
     REAL inverse_high, inverse_low;
 };
 
 /* The same of up to VL rows; lower entries, less the shift, count as `lowest`. */
 struct NAMED(rows) {
-    REAL top[VL], above[VL], lowest[VL], shift[VL], exponent[VL];
+    REAL top[VL], above[VL], lowest[VL], shift[VL], exponent[VL], rounder[VL];
 };
 
-INLINE void NAMED(lay_out_rows)(const logits_job *job, const struct state *s, double floor, struct NAMED(rows) *rows) {
-    vd above = finite_or_zero(s->top - s->shift); /* without a finite top any will do */
+/* The same in lanes: one row in all of them, or rows side by side. */
+struct NAMED(units) {
+    VEC top, above, lowest, shift, rounder, inverse_high, inverse_low;
+};
+
+/* Powers of two will be in units of 2^(K - offset). */
+INLINE void NAMED(lay_out_rows)(const logits_job *job, const struct state *s, double floor, double offset,
+                                struct NAMED(rows) *rows) {
+    vd above = above_shift(s);
     OP(store_narrow)(rows->top, s->top);
     OP(store_narrow)(rows->above, above);
     OP(store_narrow)(rows->lowest, above - vset(floor / job->inverse_high));
     OP(store_narrow)(rows->shift, s->shift);
     OP(store_narrow)(rows->exponent, s->exponent);
+    OP(store_narrow)(rows->rounder, vset(CONSTANT(ROUNDER) + CONSTANT(BIAS) + offset) - s->exponent);
+}
+
+INLINE REAL NAMED(inverse_low)(const logits_job *job) {
+    return (REAL)(job->inverse_high - (double)(REAL)job->inverse_high + job->inverse_low);
 }
 
 INLINE struct NAMED(row) NAMED(make_row)(const logits_job *job, const struct NAMED(rows) *rows, int r) {
-    struct NAMED(row) row = {0};
-    row.top = rows->top[r];
-    row.above = rows->above[r];
-    row.shift = rows->shift[r];
-    row.exponent = rows->exponent[r];
-    row.lowest = rows->lowest[r];
-    row.inverse_high = (REAL)job->inverse_high;
-    row.inverse_low = (REAL)(job->inverse_high - (double)row.inverse_high + job->inverse_low);
-    return row;
+    return (struct NAMED(row)){rows->top[r],      rows->above[r],   rows->lowest[r],          rows->shift[r],
+                               rows->exponent[r], rows->rounder[r], (REAL)job->inverse_high, NAMED(inverse_low)(job)};
+}
+
+INLINE struct NAMED(units) NAMED(of_one_row)(const struct NAMED(row) *row) {
+    return (struct NAMED(units)){OP(set)(row->top),     OP(set)(row->above),        OP(set)(row->lowest),     OP(set)(row->shift),
+                                 OP(set)(row->rounder), OP(set)(row->inverse_high), OP(set)(row->inverse_low)};
 }
 
 /* z - shift, but not lower than what counts: next to a huge shift only their difference tells how low. A NaN stays.
  * `plain`: no shift, and T is 1. */
-INLINE VEC NAMED(bounded)(VEC z, const struct NAMED(row) *row, int plain) {
-    return OP(max)(OP(set)(row->lowest), plain ? z : z - OP(set)(row->shift));
+INLINE VEC NAMED(bounded)(VEC z, const struct NAMED(units) *units, int plain) {
+    return OP(max)(units->lowest, plain ? z : z - units->shift);
 }
 
-/* exp(difference/T) = 2^k (1 + q); k is what *rounded has in its low bits */
-INLINE VEC NAMED(exp_parts)(VEC difference, const struct NAMED(row) *row, int plain, VEC *rounded) {
-    const VEC rounder = OP(set)(CONSTANT(ROUNDER)), per_two = OP(set)((REAL)(1 / LN2));
+/* exp(difference/T) = 2^k (1 + q); *rounded is k + rounder */
+INLINE VEC NAMED(exp_parts)(VEC difference, const struct NAMED(units) *units, int plain, VEC *rounded) {
+    const VEC per_two = OP(set)((REAL)(1 / LN2));
     if (plain) {
-        *rounded = OP(fma)(difference, per_two, rounder);
-        return OP(exp_rest_plain)(difference, *rounded - rounder);
+        *rounded = OP(fma)(difference, per_two, units->rounder);
+        return OP(exp_rest_plain)(difference, *rounded - units->rounder);
     }
-    VEC high = OP(set)(row->inverse_high), x = difference * high;
-    VEC low = OP(lost_product)(difference, high, x) + difference * OP(set)(row->inverse_low);
-    *rounded = OP(fma)(x, per_two, rounder);
-    return OP(exp_rest)(x, *rounded - rounder, low);
+    VEC x = difference * units->inverse_high;
+    VEC low = OP(lost_product)(difference, units->inverse_high, x) + difference * units->inverse_low;
+    *rounded = OP(fma)(x, per_two, units->rounder);
+    return OP(exp_rest)(x, *rounded - units->rounder, low);
 }
 
 INLINE VEC NAMED(part)(const REAL *x, int64_t n, int64_t i, REAL filling) {
     return i + LANES <= n ? OP(load)(x + i) : OP(pad)(OP(load_part)(x + i, n - i), n - i, filling);
 }
 
+/* ---- the terms of some entries ---- */
+
+struct NAMED(sums) {
+    VEC powers, lost; /* the second: by roundings of the first */
+    VEC rests[CONSTANT(CHAINS)], spread[CONSTANT(CHAINS)];
+    VEC others[CONSTANT(CHAINS)]; /* how many entries are below the top, where it may be among them */
+};
+
+INLINE void NAMED(begin)(struct NAMED(sums) *sums) {
+    sums->powers = sums->lost = OP(set)(0);
+    for (int c = 0; c < CONSTANT(CHAINS); c++)
+        sums->rests[c] = sums->spread[c] = sums->others[c] = OP(set)(0);
+}
+
+/* 2^k and 2^k q of the terms are added apart: a sum of one term then has no rounding of 1 + q. This returns 2^k and adds the
+ * rest to chain c. `tops`: whether the top may be among the entries. */
+INLINE VEC NAMED(add_entries)(VEC z, const struct NAMED(units) *units, int plain, int entropy, int tops, int c,
+                              struct NAMED(sums) *sums) {
+    VEC rounded, bounded = NAMED(bounded)(z, units, plain), q = NAMED(exp_parts)(bounded, units, plain, &rounded);
+    VEC power;
+    if (tops) {
+        MASK below = OP(differs)(z, units->top); /* NaN, too: q has it */
+        power = OP(from_bits)(OP(shift_bits_where)(below, rounded));
+        sums->others[c] = OP(count_where)(below, sums->others[c]);
+    } else {
+        power = OP(from_bits)(OP(shift_bits)(rounded));
+    }
+    sums->rests[c] = OP(fma)(power, q, sums->rests[c]);
+    if (entropy) {
+        VEC gap = units->above - bounded;
+        sums->spread[c] = OP(fma)(OP(fma)(power, q, power), plain ? gap : gap * units->inverse_high, sums->spread[c]);
+    }
+    return power;
+}
+
+INLINE void NAMED(add_powers)(VEC powers, struct NAMED(sums) *sums) {
+    VEC lost;
+    sums->powers = OP(two_sum)(sums->powers, powers, &lost);
+    sums->lost += lost;
+}
+
+/* As many vectors as there are chains, from entry i on. `carry`: keep what the sum of powers loses; four floats are added up before, to save
+ * time, and long rows save all of it. */
+INLINE void NAMED(add_vectors)(const REAL *x, const struct NAMED(units) *units, int plain, int entropy, int tops, int carry,
+                               struct coming coming, int64_t i, struct NAMED(sums) *sums) {
+    VEC powers[CONSTANT(CHAINS)];
+    const char *line = coming.from + i * coming.item;
+    for (int c = 0; c < CONSTANT(CHAINS); c++) {
+        if (coming.far)
+            PREFETCH_SECOND(line + c * LANES * coming.item);
+        else
+            PREFETCH(line + c * LANES * coming.item); /* in between: many at once would be waited for */
+        powers[c] = NAMED(add_entries)(OP(load)(x + i + c * LANES), units, plain, entropy, tops, c, sums);
+    }
+#if defined(DOUBLES)
+    (void)carry;
+    for (int c = 0; c < CONSTANT(CHAINS); c++)
+        NAMED(add_powers)(powers[c], sums);
+#else
+    VEC four = (powers[0] + powers[1]) + (powers[2] + powers[3]);
+    if (carry)
+        NAMED(add_powers)(four, sums);
+    else
+        sums->powers += four;
+#endif
+}
+
+INLINE VEC NAMED(chained)(const VEC *chains) {
+    VEC all = chains[0];
+    for (int c = 1; c < CONSTANT(CHAINS); c++)
+        all += chains[c];
+    return all;
+}
+
+/* On to doubles, where what the roundings lose is part of the excess. All but the others begin again. */
+INLINE void NAMED(flush)(struct NAMED(sums) *sums, int entropy, struct entry_sums *doubles) {
+    vd lost;
+    doubles->rest = vtwo_sum(doubles->rest, OP(fold)(SUM, sums->powers), &lost);
+    doubles->excess += OP(fold)(SUM, NAMED(chained)(sums->rests) + sums->lost) + lost;
+    if (entropy)
+        doubles->spread += OP(fold)(SUM, NAMED(chained)(sums->spread));
+    sums->powers = sums->lost = OP(set)(0);
+    for (int c = 0; c < CONSTANT(CHAINS); c++)
+        sums->rests[c] = sums->spread[c] = OP(set)(0);
+}
+
+/* Entries equal to the top among `vectors` of them. */
+INLINE vd NAMED(ties_of)(const struct NAMED(sums) *sums, int64_t vectors) {
+    return vset((double)(vectors * LANES / VL)) - OP(fold)(SUM, NAMED(chained)(sums->others));
+}
+
+/* ---- rows one by one ---- */
+
 /* The largest of n entries, of all and of each chunk, lane by lane; *lowest: the smallest, where that is asked for. */
-INLINE vd NAMED(extremes)(const REAL *x, int64_t n, VEC *chunks, VEC *lowest) {
+INLINE vd NAMED(extremes)(const REAL *x, int64_t n, VEC *chunks, vd *lowest) {
     VEC all = OP(set)(-(REAL)INF), low = OP(set)((REAL)INF);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK), i = start;
@@ -81,134 +188,182 @@ INLINE vd NAMED(extremes)(const REAL *x, int64_t n, VEC *chunks, VEC *lowest) {
         all = OP(max)(all, *chunks++);
     }
     if (lowest)
-        *lowest = OP(min)(low, *lowest);
-    return OP(fold_top)(all);
-}
-
-struct NAMED(sums) {
-    VEC powers, rests, spread;
-    VEC lost; /* by the roundings of the powers' sum: among doubles, which have the time */
-    int64_t others; /* entries below the top */
-};
-
-/* `tops`: whether the top may be among the entries. */
-INLINE void NAMED(add_entries)(VEC z, const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops,
-                               struct NAMED(sums) *sums) {
-    VEC rounded, bounded = NAMED(bounded)(z, row, plain), q = NAMED(exp_parts)(bounded, row, plain, &rounded), power;
-    if (tops) {
-        MASK below = OP(differs)(z, OP(set)(row->top)); /* NaN, too: q has it */
-        power = OP(from_bits)(OP(add_bits_where)(below, OP(shift_bits)(rounded), OP(set_bits)(bias)));
-        sums->others += OP(count)(below);
-    } else {
-        power = OP(from_bits)(OP(shift_bits)(rounded) + OP(set_bits)(bias));
-        sums->others += LANES;
-    }
-    /* 2^k and 2^k q are added apart: a sum of one term then has no rounding of 1 + q */
-#if defined(DOUBLES)
-    VEC lost;
-    sums->powers = OP(two_sum)(sums->powers, power, &lost);
-    sums->lost += lost;
-#else
-    sums->powers += power;
-#endif
-    sums->rests = OP(fma)(power, q, sums->rests);
-    if (entropy) {
-        VEC gap = OP(set)(row->above) - bounded;
-        sums->spread = OP(fma)(OP(fma)(power, q, power), plain ? gap : gap * OP(set)(row->inverse_high), sums->spread);
-    }
+        *lowest = OP(fold)(LOWEST, low);
+    return OP(fold)(HIGHEST, all);
 }
 
 /* The sums over n entries of a row. */
-INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, const struct ahead *ahead, const char *next,
-                             const struct NAMED(row) *row, int64_t bias, int plain, int entropy, int tops, struct entry_sums *sums) {
-    const VEC zero = OP(set)(0);
-    struct NAMED(sums) even = {zero, zero, zero, zero, 0}, odd = even;
+INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, struct coming coming, const struct NAMED(units) *units, int plain,
+                             int entropy, int tops, struct entry_sums *doubles) {
+    struct NAMED(sums) sums;
     int64_t i = 0;
-    for (; i + 2 * LANES <= n; i += 2 * LANES) {
-        if (ahead->far) {
-            PREFETCH_SECOND(next + i * ahead->size);
-            PREFETCH_SECOND(next + (i + LANES) * ahead->size);
-        } else {
-            PREFETCH(next + i * ahead->size);
-            PREFETCH(next + (i + LANES) * ahead->size);
-        }
-        NAMED(add_entries)(OP(load)(x + i), row, bias, plain, entropy, tops, &even);
-        NAMED(add_entries)(OP(load)(x + i + LANES), row, bias, plain, entropy, tops, &odd);
-    }
+    NAMED(begin)(&sums);
+    for (; i + CONSTANT(CHAINS) * LANES <= n; i += CONSTANT(CHAINS) * LANES)
+        NAMED(add_vectors)(x, units, plain, entropy, tops, 0, coming, i, &sums);
     for (; i < n; i += LANES)
-        NAMED(add_entries)(NAMED(part)(x, n, i, -(REAL)INF), row, bias, plain, entropy, tops, &even);
-#if defined(DOUBLES)
-    vd lost, powers = vtwo_sum(even.powers, odd.powers, &lost);
-    even.lost += odd.lost + lost;
-    sums->rest = vtwo_sum(sums->rest, powers, &lost);
-    sums->excess += (even.rests + odd.rests) + (even.lost + lost);
-#else
-    sums->rest += OP(fold)(even.powers + odd.powers);
-    sums->excess += OP(fold)(even.rests + odd.rests);
-#endif
-    sums->others += (double)(even.others + odd.others);
-    if (entropy)
-        sums->spread += OP(fold)(even.spread + odd.spread);
+        NAMED(add_powers)(NAMED(add_entries)(NAMED(part)(x, n, i, -(REAL)INF), units, plain, entropy, tops, 0, &sums), &sums);
+    NAMED(flush)(&sums, entropy, doubles);
+    if (tops)
+        doubles->ties += NAMED(ties_of)(&sums, (n + LANES - 1) / LANES);
 }
 
-/* Meanwhile what lies `ahead` of the row, from `next` on, is fetched. Only chunks that have the top look at each entry for it. */
-INLINE struct entry_sums NAMED(sum_entries)(const REAL *x, int64_t n, const struct ahead *ahead, const char *next,
-                                            const struct NAMED(row) *row, int plain, int entropy, const VEC *chunks) {
-    const int64_t bias = ((int64_t)(CONSTANT(BIAS) + CONSTANT(OFFSET)) - (int64_t)row->exponent) << CONSTANT(MANTISSA);
-    struct entry_sums sums = {vset(0), vset(0), vset(0), 0};
+/* Only chunks that have the top look at each entry for it. */
+INLINE struct entry_sums NAMED(sum_entries)(const REAL *x, int64_t n, struct coming coming, const struct NAMED(row) *row, int plain,
+                                            int entropy, const VEC *chunks) {
+    const struct NAMED(units) units = NAMED(of_one_row)(row);
+    struct entry_sums sums = no_entry_sums();
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t length = n - start < CONSTANT(CHUNK) ? n - start : CONSTANT(CHUNK);
-        if (OP(any)(OP(equal)(*chunks++, OP(set)(row->top))))
-            NAMED(sum_chunk)(x + start, length, ahead, next + start * ahead->size, row, bias, plain, entropy, 1, &sums);
+        if (OP(any)(OP(equal)(*chunks++, units.top)))
+            NAMED(sum_chunk)(x + start, length, coming, &units, plain, entropy, 1, &sums);
         else
-            NAMED(sum_chunk)(x + start, length, ahead, next + start * ahead->size, row, bias, plain, entropy, 0, &sums);
+            NAMED(sum_chunk)(x + start, length, coming, &units, plain, entropy, 0, &sums);
+        coming.from += length * coming.item;
     }
     return sums;
 }
 
-/* One block of up to VL rows taken into their state; `lowest`: NULL, or the smallest entries of each row so far. */
-INLINE void NAMED(collect_block)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
-                                 int entropy, struct state *s, VEC *lowest) {
+/* One block of up to VL rows taken into their state; `lowest`: NULL, or the smallest entries so far. */
+INLINE void NAMED(collect_long)(const logits_job *job, const REAL *const *x, int64_t n, const struct coming *coming, int rows,
+                                int entropy, struct state *s, vd *lowest) {
     const int is_double = sizeof(REAL) == sizeof(double);
     VEC chunks[VL][BLOCK / CONSTANT(CHUNK)];
     struct NAMED(rows) of;
-    vd each[VL], excess[VL], spread[VL];
-    double others[VL] = {0};
+    struct entry_sums sums;
+    vd rest[VL], excess[VL], spread[VL], ties[VL], lost = vset(0);
     for (int r = 0; r < rows; r++)
-        each[r] = lowest ? NAMED(extremes)(x[r], n, chunks[r], lowest + r) : NAMED(extremes)(x[r], n, chunks[r], NULL);
-    raise_top(job, s, across_lanes(HIGHEST, each, rows), is_double, entropy);
-    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR), &of);
+        rest[r] = lowest ? NAMED(extremes)(x[r], n, chunks[r], excess + r) : NAMED(extremes)(x[r], n, chunks[r], NULL);
+    if (lowest)
+        *lowest = vmin(*lowest, across_lanes(LOWEST, excess, rows));
+    raise_top(job, s, across_lanes(HIGHEST, rest, rows), is_double, entropy);
+    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR), CONSTANT(OFFSET), &of);
     const int plain = is_plain(job, s);
     for (int r = 0; r < rows; r++) {
         struct NAMED(row) row = NAMED(make_row)(job, &of, r);
-        struct entry_sums sums =
-            plain ? NAMED(sum_entries)(x[r], n, ahead, ahead->at[r], &row, 1, entropy, chunks[r])
-                  : NAMED(sum_entries)(x[r], n, ahead, ahead->at[r], &row, 0, entropy, chunks[r]);
-        each[r] = sums.rest;
+        sums = plain ? NAMED(sum_entries)(x[r], n, coming[r], &row, 1, entropy, chunks[r])
+                     : NAMED(sum_entries)(x[r], n, coming[r], &row, 0, entropy, chunks[r]);
+        rest[r] = sums.rest;
         excess[r] = sums.excess;
         spread[r] = sums.spread;
-        others[r] = sums.others;
+        ties[r] = sums.ties;
     }
     if (is_double && !entropy) { /* floats and entropies would gain nothing */
-        vd lost, lost_too, sum = sum_across_lanes(each, excess, rows, &lost);
-        s->rest = vtwo_sum(s->rest, sum, &lost_too);
-        s->excess += lost + lost_too;
+        sums.rest = sum_across_lanes(rest, excess, rows, &lost);
+        sums.excess = lost;
     } else {
         for (int r = 0; r < rows; r++)
-            each[r] += excess[r];
-        s->rest += across_lanes(SUM, each, rows);
+            rest[r] += excess[r];
+        sums.rest = across_lanes(SUM, rest, rows);
+        sums.excess = vset(0);
     }
-    s->ties += vset((double)((n + LANES - 1) / LANES * LANES)) - vload(others);
+    sums.ties = across_lanes(SUM, ties, rows);
     if (entropy)
-        s->spread += across_lanes(SUM, spread, rows);
+        sums.spread = across_lanes(SUM, spread, rows);
+    add_to_state(s, &sums, entropy);
 }
 
-static void NAMED(collect_plain)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
-                                 struct state *s, VEC *lowest) {
-    NAMED(collect_block)(job, x, n, ahead, rows, 0, s, lowest);
+/* ---- rows side by side ---- */
+
+#define TAKEN (LANES / VL * CONSTANT(BESIDE)) /* entries of a row that BESIDE vectors have */
+
+/* Lay them out from `columns` on; returns how many vectors that are. Lanes without an entry get -inf. */
+static int64_t NAMED(lay_beside)(const REAL *const *x, int64_t n, int rows, REAL *columns, vd *top, vd *lowest) {
+    const REAL *streams[VL];
+    VEC high = OP(set)(-(REAL)INF), low = OP(set)((REAL)INF), each[CONSTANT(BESIDE)];
+    int64_t count = 0, at = 0;
+    for (int r = 0; r < VL; r++)
+        streams[r] = x[r < rows ? r : 0];
+    for (; at + TAKEN <= n; at += TAKEN, count += CONSTANT(BESIDE)) {
+        OP(beside)(streams, at, each);
+        for (int i = 0; i < CONSTANT(BESIDE); i++) {
+            OP(store)(columns + (count + i) * LANES, each[i]);
+            high = OP(max)(each[i], high);
+            if (lowest)
+                low = OP(min)(each[i], low);
+        }
+    }
+    if (at < n) {
+        OP(beside_part)(streams, at, n - at, -(REAL)INF, each);
+        for (int i = 0; i < CONSTANT(BESIDE) && i < n - at; i++, count++) {
+            OP(store)(columns + count * LANES, each[i]);
+            high = OP(max)(each[i], high);
+        }
+        if (lowest) {
+            OP(beside_part)(streams, at, n - at, (REAL)INF, each);
+            for (int i = 0; i < CONSTANT(BESIDE) && i < n - at; i++)
+                low = OP(min)(each[i], low);
+        }
+    }
+    *top = OP(fold)(HIGHEST, high);
+    if (lowest)
+        *lowest = vmin(*lowest, OP(fold)(LOWEST, low));
+    return count;
+}
+#undef TAKEN
+
+INLINE struct entry_sums NAMED(sum_beside)(const REAL *columns, int64_t count, struct coming coming,
+                                           const struct NAMED(units) *units, int plain, int entropy) {
+    struct entry_sums doubles = no_entry_sums();
+    struct NAMED(sums) sums;
+    int64_t i = 0;
+    NAMED(begin)(&sums);
+    for (int64_t flushed = 0; i + CONSTANT(CHAINS) <= count; i += CONSTANT(CHAINS)) {
+        NAMED(add_vectors)(columns, units, plain, entropy, 1, 1, coming, i * LANES, &sums);
+        if (i - flushed >= CONSTANT(BESIDE_CHUNK)) {
+            NAMED(flush)(&sums, entropy, &doubles);
+            flushed = i;
+        }
+    }
+    for (; i < count; i++)
+        NAMED(add_powers)(NAMED(add_entries)(OP(load)(columns + i * LANES), units, plain, entropy, 1, 0, &sums), &sums);
+    NAMED(flush)(&sums, entropy, &doubles);
+    doubles.ties = NAMED(ties_of)(&sums, count);
+    return doubles;
 }
 
-static void NAMED(collect_entropy)(const logits_job *job, const REAL *const *x, int64_t n, const struct ahead *ahead, int rows,
-                                   struct state *s, VEC *lowest) {
-    NAMED(collect_block)(job, x, n, ahead, rows, 1, s, lowest);
+/* The sums over whole rows, `count` vectors of them. */
+INLINE void NAMED(collect_short)(const logits_job *job, const REAL *columns, int64_t count, struct coming coming,
+                                 int entropy, struct state *s) {
+    const int is_double = sizeof(REAL) == sizeof(double);
+    struct NAMED(units) units;
+    struct entry_sums sums;
+    vd above = above_shift(s);
+    units.top = OP(to_beside)(s->top);
+    units.above = OP(to_beside)(above);
+    units.lowest = OP(to_beside)(above - vset(CONSTANT(FLOOR) / job->inverse_high));
+    units.shift = OP(to_beside)(s->shift);
+    units.rounder = OP(to_beside)(vset(CONSTANT(ROUNDER) + CONSTANT(BIAS) + CONSTANT(OFFSET)) - s->exponent);
+    units.inverse_high = OP(set)((REAL)job->inverse_high);
+    units.inverse_low = OP(set)(NAMED(inverse_low)(job));
+    if (is_plain(job, s))
+        sums = NAMED(sum_beside)(columns, count, coming, &units, 1, entropy);
+    else
+        sums = NAMED(sum_beside)(columns, count, coming, &units, 0, entropy);
+    if (!is_double || entropy) {
+        sums.rest += sums.excess;
+        sums.excess = vset(0);
+    }
+    add_to_state(s, &sums, entropy);
+}
+
+/* ---- one function for each use ---- */
+
+static void NAMED(collect_long_plain)(const logits_job *job, const REAL *const *x, int64_t n, const struct coming *coming,
+                                      int rows, struct state *s, vd *lowest) {
+    NAMED(collect_long)(job, x, n, coming, rows, 0, s, lowest);
+}
+
+static void NAMED(collect_long_entropy)(const logits_job *job, const REAL *const *x, int64_t n, const struct coming *coming,
+                                        int rows, struct state *s, vd *lowest) {
+    NAMED(collect_long)(job, x, n, coming, rows, 1, s, lowest);
+}
+
+static void NAMED(collect_short_plain)(const logits_job *job, const REAL *columns, int64_t count,
+                                       struct coming coming, struct state *s) {
+    NAMED(collect_short)(job, columns, count, coming, 0, s);
+}
+
+static void NAMED(collect_short_entropy)(const logits_job *job, const REAL *columns, int64_t count,
+                                         struct coming coming, struct state *s) {
+    NAMED(collect_short)(job, columns, count, coming, 1, s);
 }

@@ -11,6 +11,8 @@
 #define BLOCK 4096         /* entries of a block of one row */
 #define GROUP_ENTRIES 8192 /* of all rows of a group, in one block */
 #define NEAR_ENTRIES 4096  /* as many of the next group find room in the first cache beside them */
+#define GROUPS 4           /* of short rows, that take turns */
+#define SHORT_ROW 256      /* measured: as long rows lose more to their ends than to being laid side by side */
 
 struct group {
     int rows;
@@ -21,7 +23,7 @@ struct group {
 };
 
 struct workspace {
-    void *z, *u, *map, *diagonal, *again;
+    void *z, *u, *map, *diagonal, *again, *columns;
     char *raw;
 };
 
@@ -35,6 +37,15 @@ INLINE int64_t rows_together(const logits_job *job) {
         return VL;
     return rows < 1 ? 1 : rows > VL ? VL : rows;
 }
+
+/* How many groups of whole rows find room in the first cache with their copies side by side and the next ones. */
+INLINE int groups_together(const logits_job *job) {
+    int64_t groups = NEAR_ENTRIES / (VL * job->length);
+    return groups < 1 ? 1 : groups > GROUPS ? GROUPS : (int)groups;
+}
+
+/* Of a group of short rows that lie side by side, in numbers. */
+INLINE int64_t room_beside(const logits_job *job) { return VL * ((job->length + 15) & ~INT64_C(15)); }
 
 INLINE int64_t block_length(const logits_job *job) {
     int64_t block = is_strided(&job->z) && GROUP_ENTRIES / VL < BLOCK ? GROUP_ENTRIES / VL : BLOCK;
@@ -63,6 +74,11 @@ INLINE vd sum_across_lanes(vd *each, vd *low, int rows, vd *lost) {
         }
     *lost = low[0];
     return each[0];
+}
+
+/* Of two rows of logits. */
+INLINE int is_of_pairs(const logits_job *job) {
+    return job->value == LOGITS_CROSS_ENTROPY || job->value == LOGITS_KL || job->value == LOGITS_JS;
 }
 
 /* Hard labels, each class with the same weight: the commonest loss. */
@@ -235,7 +251,7 @@ static void do_huge_rows(const logits_job *job, const struct group *g, vd tops, 
         one.map[0] = g->map[r];
         one.diagonal[0] = g->diagonal[r];
         one.weight[0] = g->weight[r];
-        do_group_double(job, &one, w);
+        do_groups_double(job, &one, 1, w);
     }
 }
 
@@ -259,14 +275,16 @@ static void do_huge_rows(const logits_job *job, const struct group *g, vd tops, 
 #define FLOAT_INVERSE_LOW 1e-6
 #define FLOAT_INVERSE_HIGH 1e6
 
-/* Shorter rows do not fill the lanes. */
-#define SHORT_ROW 16
+/* Entropies of fewer entries would lose the last digit in floats. */
+#define FEW_ENTRIES 17
 
+#if defined(VEC_SINGLE)
 INLINE int in_floats(const logits_job *job) {
-    return job->length > SHORT_ROW && job->value != LOGITS_JS && job->z.dtype != ITEM_FLOAT64
+    return job->length >= (job->value == LOGITS_ENTROPY ? FEW_ENTRIES : BESIDE_FLOAT) && job->value != LOGITS_JS && job->z.dtype != ITEM_FLOAT64
            && (job->u.data == NULL || job->u.dtype != ITEM_FLOAT64) && job->inverse_high >= FLOAT_INVERSE_LOW
            && job->inverse_high <= FLOAT_INVERSE_HIGH;
 }
+#endif
 
 static int64_t row_offset(const logits_job *job, const logits_operand *operand, int64_t row) {
     int64_t offset = 0;
@@ -279,16 +297,6 @@ static int64_t row_offset(const logits_job *job, const logits_operand *operand, 
     return offset;
 }
 
-static void add_row(const logits_job *job, struct group *g, int64_t row) {
-    int r = g->rows++;
-    g->index[r] = row;
-    g->z[r] = row_offset(job, &job->z, row);
-    g->u[r] = job->u.data ? row_offset(job, &job->u, row) : 0;
-    g->map[r] = job->map.data ? row_offset(job, &job->map, row) : 0;
-    g->diagonal[r] = job->diagonal.data ? row_offset(job, &job->diagonal, row) : 0;
-    g->weight[r] = job->row_weights ? job->row_weights[row] : 1;
-}
-
 /* A row whose label says so: its loss is 0, and so are its derivatives. */
 static void leave_out(const logits_job *job, int64_t row) {
     if (job->values != NULL && job->values_dtype == ITEM_FLOAT64)
@@ -297,6 +305,28 @@ static void leave_out(const logits_job *job, int64_t row) {
         ((float *)job->values)[row] = 0;
     write_zeros(&job->map, row_offset(job, &job->map, row), job->length);
     write_zeros(&job->diagonal, row_offset(job, &job->diagonal, row), job->length);
+}
+
+/* The group of the next rows from `row` on that are not left out; returns the one behind them. */
+static int64_t fill_group(const logits_job *job, struct group *g, int64_t row, int64_t end, int together) {
+    int r = 0;
+    for (; row < end && r < together; row++) {
+        if (job->labels != NULL && job->labels[row] < 0) {
+            leave_out(job, row);
+            continue;
+        }
+        g->index[r] = row;
+        g->z[r] = row_offset(job, &job->z, row);
+        if (job->u.data)
+            g->u[r] = row_offset(job, &job->u, row);
+        if (job->map.data)
+            g->map[r] = row_offset(job, &job->map, row);
+        if (job->diagonal.data)
+            g->diagonal[r] = row_offset(job, &job->diagonal, row);
+        g->weight[r++] = job->row_weights ? job->row_weights[row] : 1;
+    }
+    g->rows = r;
+    return row;
 }
 
 static void *cut(char **at, int64_t bytes) {
@@ -311,6 +341,7 @@ static int64_t lay_out(struct workspace *w, char *scratch, const logits_job *job
     w->z = cut(&at, bytes);
     w->u = cut(&at, bytes);
     w->again = cut(&at, bytes);
+    w->columns = cut(&at, job->length <= SHORT_ROW ? (int64_t)sizeof(double) * groups_together(job) * room_beside(job) : 0);
     w->map = cut(&at, bytes);
     w->diagonal = cut(&at, bytes);
     w->raw = cut(&at, 8 * block_length(job));
@@ -322,30 +353,28 @@ static int64_t rows_scratch(const logits_job *job) {
     return lay_out(&w, NULL, job) + 64;
 }
 
-static void do_rows(const logits_job *job, struct group *g, struct workspace *w) {
+static void do_groups(const logits_job *job, struct group *groups, int count, struct workspace *w) {
 #if defined(VEC_SINGLE)
     if (in_floats(job)) {
-        do_group_float(job, g, w);
+        do_groups_float(job, groups, count, w);
         return;
     }
 #endif
-    do_group_double(job, g, w);
+    do_groups_double(job, groups, count, w);
 }
 
 static void rows(const logits_job *job, int64_t begin, int64_t end, void *scratch) {
     struct workspace w;
-    struct group g = {0};
-    int64_t together = rows_together(job);
+    struct group groups[GROUPS] = {0};
+    int together = (int)rows_together(job), most = groups_together(job);
     lay_out(&w, scratch, job);
-    for (int64_t row = begin; row < end; row++) {
-        if (job->labels != NULL && job->labels[row] < 0)
-            leave_out(job, row);
-        else
-            add_row(job, &g, row);
-        if (g.rows == together || (g.rows > 0 && row + 1 == end)) {
-            do_rows(job, &g, &w);
-            g.rows = 0;
+    for (int64_t row = begin; row < end;) {
+        int count = 0;
+        while (count < most && row < end) {
+            row = fill_group(job, groups + count, row, end, together);
+            count += groups[count].rows > 0;
         }
+        do_groups(job, groups, count, &w);
     }
 }
 

@@ -5,6 +5,7 @@
 #ifndef FASTENT_LOGITS_LANES_H
 #define FASTENT_LOGITS_LANES_H
 
+#include "../_simd/beside.h"
 #include "../_simd/exp_single.h"
 #include "../_simd/items.h"
 #include "../_simd/prefetch.h"
@@ -18,36 +19,40 @@
  * is zero to all digits of the result, or sends the row from floats to doubles. Rows whose largest entry is beyond `far` are
  * shifted by it first; what matters in them is within a factor of two of it, so that the difference is exact. */
 #define double_OFFSET 900
-#define double_FLOOR 1300
+#define double_FLOOR 1250
 #define double_FLOOR_OF_RESULTS 760 /* lower ones give 0 */
 #define double_FLOOR_OF_SUMS 700    /* of results: 2^k is normal above it, and adds nothing below */
 #define double_FLOOR_OF_PRODUCTS 1400 /* of these and huge numbers */
 #define double_FAR 1500
 #define double_ROUNDER (1.5 * MAGIC)
 #define double_BIAS EXPONENT_BIAS
-#define double_MANTISSA MANTISSA_BITS
 /* ln 2 in two parts, the product of the first with twelve bits exact */
 #define double_LN2_FIRST 0x1.62e42fefa3p-1
 #define double_LN2_SECOND 0x1.3de6af278ece6p-42
 #define double_BEYOND 0x1.fffffffffffffp1023
 #define double_APART 0.25
 #define double_CHUNK (64 * VL)
+#define double_BESIDE BESIDE_DOUBLE
+#define double_CHAINS 2
+#define double_BESIDE_CHUNK 64
 
 #define float_OFFSET 60
-#define float_FLOOR 127
+#define float_FLOOR 110
 #define float_FLOOR_OF_RESULTS 110
 #define float_FLOOR_OF_SUMS 87
 #define float_FLOOR_OF_PRODUCTS 170
 #define float_FAR 1024
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
-#define float_MANTISSA SINGLE_MANTISSA_BITS
 /* the first part in fifteen bits: its products, and what they leave of x, are exact */
 #define float_LN2_FIRST 0x1.62e4p-1f
 #define float_LN2_SECOND 0x1.7f7d1cp-20f
 #define float_BEYOND 0x1.fffffep127f
 #define float_APART 1.0f /* pairs of rows of huge floats are done in doubles */
 #define float_CHUNK (32 * SL) /* then sums go on in doubles */
+#define float_BESIDE BESIDE_FLOAT
+#define float_CHAINS 4
+#define float_BESIDE_CHUNK 32
 /* below, terms that floats take for zero would show */
 #define FLOAT_LOWEST_REST 0x1p-100
 
@@ -61,8 +66,7 @@
 
 INLINE vm vequal(vd a, vd b) { return veq(a, b); }
 INLINE vi vshift_bits(vd x) { return vbits(x) << MANTISSA_BITS; }
-INLINE vd vfold(vd x) { return x; }
-INLINE vd vfold_top(vd x) { return x; }
+INLINE vi vshift_bits_where(vm m, vd x) { return vbits_where(m, vshift_bits(x)); }
 INLINE void vstore_narrow(double *p, vd x) { vstore(p, x); }
 INLINE void vstore_part(double *p, vd x, int64_t n) {
     for (int64_t i = 0; i < n; i++) {
@@ -84,8 +88,7 @@ INLINE vd vlost_product(vd a, vd b, vd product) { return vproduct_error(a, b, pr
 
 #if defined(VEC_SINGLE)
 INLINE vsi sshift_bits(vs x) { return sbits(x) << SINGLE_MANTISSA_BITS; }
-INLINE vd sfold(vs x) { return swiden(x, 0) + swiden(x, 1); }
-INLINE vd sfold_top(vs x) { return vmax(swiden(x, 0), swiden(x, 1)); }
+INLINE vsi sshift_bits_where(sm m, vs x) { return sbits_where(m, sshift_bits(x)); }
 INLINE void sstore(float *p, vs x) { *(vs_unaligned *)p = x; }
 INLINE void sstore_narrow(float *p, vd x) {
     float lanes[SL];

@@ -44,10 +44,10 @@ static int64_t largest_scratch(const logits_job *job, int64_t count) {
 static void largest_of_row(const logits_job *job, int64_t row, int64_t count, struct kept *heap, int64_t *places,
                            struct workspace *w) {
     int64_t offset = row_offset(job, &job->z, row), size = 0, n, block = block_length(job);
-    struct pieces_double pieces;
-    struct state s = collect_double(job, &job->z, &offset, 1, 0, w->z, w->raw, &pieces);
-    struct row_sums sums = finish_sums(&s, 1);
-    double top = vlane(s.top, 0), log_sum = vlane(sums.log_sum, 0);
+    struct found_double found;
+    collect_double(job, &job->z, &offset, 1, 0, w->z, w->raw, &found);
+    struct row_sums sums = finish_sums(&found.state, 1);
+    double top = vlane(found.state.top, 0), log_sum = vlane(sums.log_sum, 0);
     int valid = vlane(sums.valid, 0) == 1;
     for (int64_t start = 0; start < job->length; start += n) {
         n = job->length - start < block ? job->length - start : block;

@@ -92,7 +92,7 @@ static int64_t lay_out_members(struct uncertainty_scratch *s, char *scratch, con
 /* Logits: what turns a member's entries into shares, and its entropy. */
 static int know_logits(const members_job *job, int64_t offset, struct uncertainty_scratch *s) {
     logits_job rows = {.z = job->p, .length = job->classes, .inverse_high = 1, .value = LOGITS_ENTROPY};
-    struct pieces_double pieces;
+    struct found_double found;
     for (int64_t first = 0; first < job->members; first += VL) {
         int count = job->members - first < VL ? (int)(job->members - first) : VL;
         int64_t offsets[VL];
@@ -101,10 +101,10 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
         int64_t step = rows_together(&rows);
         for (int64_t r = 0; r < count; r += step) {
             int part = count - r < step ? (int)(count - r) : (int)step;
-            struct state state = collect_double(&rows, &job->p, offsets + r, part, 1, s->buffer, s->raw, &pieces);
-            struct row_sums sums = finish_sums(&state, 1);
-            vd entropy = sums.log_sum + mean_gap(&state, &sums, 1);
-            know_double(&rows, &state, &sums, part, NULL, s->known + first + r);
+            collect_double(&rows, &job->p, offsets + r, part, 1, s->buffer, s->raw, &found);
+            struct row_sums sums = finish_sums(&found.state, 1);
+            vd entropy = sums.log_sum + mean_gap(&found.state, &sums, 1);
+            know_double(&rows, &found.state, &sums, part, NULL, s->known + first + r);
             for (int i = 0; i < part; i++) {
                 s->entropy[first + r + i] = vlane(entropy, i);
                 if (vlane(sums.valid, i) != 1)

@@ -17,10 +17,9 @@ struct state {
     vd spread;   /* sum of exp((z - shift)/T) (top - z)/T, in the same units */
 };
 
-/* Sums over some entries of one row, lane by lane. */
+/* Sums over some entries: of one row, lane by lane, or of each row in its lane. */
 struct entry_sums {
-    vd rest, excess, spread;
-    double others; /* how many entries are below the top */
+    vd rest, excess, spread, ties;
 };
 
 /* What follows for the whole row. */
@@ -36,11 +35,11 @@ static const struct {
     double offset, far;
 } state_units[2] = {{float_OFFSET, float_FAR}, {double_OFFSET, double_FAR}};
 
-/* Where what will be read next of each row, or of those below, lies in memory. */
-struct ahead {
-    const char *at[VL];
-    int64_t size; /* of an item */
-    int far;      /* whether much is read before it */
+/* What will be read next is fetched meanwhile: items from an address on, into the second cache where much is read before. */
+struct coming {
+    const char *from;
+    int64_t item;
+    int far;
 };
 
 INLINE struct state no_entries(void) {
@@ -48,7 +47,24 @@ INLINE struct state no_entries(void) {
     return (struct state){vset(-INF), zero, zero, vset(1), zero, zero, zero, zero, zero};
 }
 
+INLINE struct entry_sums no_entry_sums(void) {
+    return (struct entry_sums){vset(0), vset(0), vset(0), vset(0)};
+}
+
+/* Those of each row in its lane. */
+INLINE void add_to_state(struct state *s, const struct entry_sums *sums, int entropy) {
+    vd lost;
+    s->rest = vtwo_sum(s->rest, sums->rest, &lost);
+    s->excess += sums->excess + lost;
+    s->ties += sums->ties;
+    if (entropy)
+        s->spread += sums->spread;
+}
+
 INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
+
+/* The largest entry as the sums see it: without a finite one any will do */
+INLINE vd above_shift(const struct state *s) { return finite_or_zero(s->top - s->shift); }
 
 /* (z - shift)/T and what its rounding lost, nothing of infinity */
 INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
@@ -59,10 +75,9 @@ INLINE vd tempered(const logits_job *job, vd difference, vd *lost) {
 
 /* exp(x + lost) 2^-k, near 1, and what its last rounding lost */
 INLINE vd unit_of(vd x, vd lost, vd k, vd *low) {
-    vd more, q = vexp_parts(vfma(k, vset(-double_LN2_FIRST), x) + vfma(k, vset(-double_LN2_SECOND), lost), &more);
-    vd value = vset(1) + q;
-    *low = vscale(q - (value - vset(1)), more);
-    return vscale(value, more);
+    vd q = vexp_rest(x, k, lost), unit = vset(1) + q;
+    *low = q - (unit - vset(1));
+    return unit;
 }
 
 /* No shift, and T is 1: entries are used as they are. */

@@ -6,6 +6,7 @@
 /* A row as the second walk takes it. */
 struct NAMED(known) {
     struct NAMED(row) row;
+    REAL share_factor;   /* of 2^k (1 + q) to the softmax, but for a power of two */
     REAL top_share;      /* softmax of the top, */
     REAL top_others;     /* and 1 - that, to its own digits */
     REAL lowest_of_sums; /* as `lowest`, where results are added up */
@@ -15,11 +16,12 @@ struct NAMED(known) {
 };
 
 static void NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int rows,
-                        const VEC *lowest, struct NAMED(known) *known) {
+                        const vd *lowest, struct NAMED(known) *known) {
     const int plain = is_plain(job, s);
     struct NAMED(rows) of;
-    double factor[VL], rest[VL], share[VL], others[VL], log_sum[VL];
-    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR_OF_RESULTS), &of);
+    double factor[VL], rest[VL], share[VL], others[VL], log_sum[VL], low[VL];
+    NAMED(lay_out_rows)(job, s, CONSTANT(FLOOR_OF_RESULTS), 0, &of);
+    vstore(low, lowest ? *lowest : vset(-INF));
     vstore(factor, softmax_factor(s, sums));
     vstore(rest, sums->rest);
     vstore(share, sums->valid / (vset(1) + sums->rest));
@@ -27,11 +29,11 @@ static void NAMED(know)(const logits_job *job, const struct state *s, const stru
     vstore(log_sum, sums->log_sum);
     for (int r = 0; r < rows; r++) {
         known[r].row = NAMED(make_row)(job, &of, r);
-        known[r].row.factor = (REAL)factor[r];
+        known[r].share_factor = (REAL)factor[r];
         known[r].factor = factor[r];
         known[r].lowest_of_sums = known[r].row.above - (REAL)(CONSTANT(FLOOR_OF_SUMS) / job->inverse_high);
         known[r].plain = plain;
-        known[r].all_high = plain && lowest && !OP(any)(OP(lt)(lowest[r], OP(set)(known[r].lowest_of_sums)));
+        known[r].all_high = plain && !(low[r] < known[r].lowest_of_sums);
         known[r].top_share = (REAL)share[r];
         known[r].top_others = (REAL)others[r];
         known[r].rest = rest[r];
@@ -41,10 +43,11 @@ static void NAMED(know)(const logits_job *job, const struct state *s, const stru
 
 /* softmax(z/T), also where it is subnormal; 0 for -inf */
 INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int plain) {
-    VEC rounded, factor = OP(set)(known->row.factor);
-    VEC q = NAMED(exp_parts)(NAMED(bounded)(z, &known->row, plain), &known->row, plain, &rounded);
-    VEC k = rounded - OP(set)(CONSTANT(ROUNDER)) - OP(set)(known->row.exponent);
-    return OP(select)(OP(equal)(z, OP(set)(known->row.top)), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
+    const struct NAMED(units) units = NAMED(of_one_row)(&known->row);
+    VEC rounded, factor = OP(set)(known->share_factor);
+    VEC q = NAMED(exp_parts)(NAMED(bounded)(z, &units, plain), &units, plain, &rounded);
+    VEC k = rounded - units.rounder - OP(set)(known->row.exponent);
+    return OP(select)(OP(equal)(z, units.top), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
 }
 
 /* ln(p/q) of two softmaxes: the difference of their logits, less that of their normalisers, each to twice the digits.
@@ -84,11 +87,11 @@ INLINE VEC NAMED(ratio_of)(VEC z, VEC u, const struct NAMED(log_ratio) *ratio, i
 
 /* softmax(z/T) over the row's factor: a normal number, or 0 where that adds nothing */
 INLINE VEC NAMED(share_of_sum)(VEC z, const struct NAMED(known) *known, int all_high) {
-    const int64_t bias = ((int64_t)CONSTANT(BIAS) - (int64_t)known->row.exponent) * (INT64_C(1) << CONSTANT(MANTISSA));
+    const struct NAMED(units) units = NAMED(of_one_row)(&known->row);
     const VEC lowest = OP(set)(known->lowest_of_sums);
-    VEC rounded, above = all_high ? z : z - OP(set)(known->row.shift);
-    VEC q = NAMED(exp_parts)(all_high ? z : OP(max)(lowest, above), &known->row, all_high, &rounded);
-    VEC power = OP(from_bits)(OP(shift_bits)(rounded) + OP(set_bits)(bias)), share = OP(fma)(power, q, power);
+    VEC rounded, above = all_high ? z : z - units.shift;
+    VEC q = NAMED(exp_parts)(all_high ? z : OP(max)(lowest, above), &units, all_high, &rounded);
+    VEC power = OP(from_bits)(OP(shift_bits)(rounded)), share = OP(fma)(power, q, power);
     return all_high ? share : OP(select)(OP(lt)(above, lowest), OP(set)(0), share);
 }
 
@@ -98,9 +101,10 @@ INLINE VEC NAMED(share_of_sum)(VEC z, const struct NAMED(known) *known, int all_
 /* x softmax(z/T), over the row's factor, for such x: the product is a number where the share may be none. */
 INLINE VEC NAMED(huge_times_share)(VEC x, VEC z, const struct NAMED(known) *known) {
     const VEC lowest = OP(set)(known->row.above - CONSTANT(FLOOR_OF_PRODUCTS) / known->row.inverse_high);
-    VEC rounded, above = z - OP(set)(known->row.shift);
-    VEC q = NAMED(exp_parts)(OP(max)(lowest, above), &known->row, 0, &rounded);
-    VEC k = rounded - OP(set)(CONSTANT(ROUNDER)) - OP(set)(known->row.exponent) + OP(set)(2);
+    const struct NAMED(units) units = NAMED(of_one_row)(&known->row);
+    VEC rounded, above = z - units.shift;
+    VEC q = NAMED(exp_parts)(OP(max)(lowest, above), &units, 0, &rounded);
+    VEC k = rounded - units.rounder - OP(set)(known->row.exponent) + OP(set)(2);
     return OP(select)(OP(lt)(above, lowest), OP(set)(0), OP(scale)(OP(set)((REAL)0.25) * x * (OP(set)(1) + q), k));
 }
 
@@ -136,8 +140,8 @@ static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights
             masses += target;
             crosses += OP(select)(OP(equal)(target, zero), zero, target * (top - NAMED(part)(z, end, i, 0)));
         }
-        *mass += OP(fold)(masses);
-        *cross += OP(fold)(crosses);
+        *mass += OP(fold)(SUM, masses);
+        *cross += OP(fold)(SUM, crosses);
     }
 }
 
@@ -188,10 +192,10 @@ static vd NAMED(sum_pairs)(int value, int mapping, const REAL *z, const REAL *u,
 #endif
             VEC gap = OP(set)(p->row.top) - a, term = OP(select)(OP(equal)(q_share, zero), zero, q_share * gap);
             if (OP(any)(OP(lt)(huge, gap)))
-                term = OP(select)(OP(lt)(huge, gap), OP(set)(q->row.factor) * NAMED(huge_times_share)(gap, b, q), term);
+                term = OP(select)(OP(lt)(huge, gap), OP(set)(q->share_factor) * NAMED(huge_times_share)(gap, b, q), term);
             sum += NAMED(where_possible)(a, b, term);
         }
-        total += OP(fold)(sum);
+        total += OP(fold)(SUM, sum);
     }
     return total;
 }
@@ -215,7 +219,7 @@ INLINE vd NAMED(sum_kl)(int all_high, const REAL *z, const REAL *u, int64_t n, c
             }
             sum += end - i < LANES ? OP(pad)(term, end - i, 0) : term;
         }
-        total += OP(fold)(sum);
+        total += OP(fold)(SUM, sum);
     }
     return total;
 }
@@ -271,7 +275,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
         log_share = OP(select)(OP(equal)(share, zero), zero, share * other);
         huge = OP(lt)(OP(set)((REAL)HUGE_FACTOR), OP(abs)(other));
         if (OP(any)(huge))
-            log_share = OP(select)(huge, OP(set)(p->row.factor) * NAMED(huge_times_share)(other, z, p), log_share);
+            log_share = OP(select)(huge, OP(set)(p->share_factor) * NAMED(huge_times_share)(other, z, p), log_share);
         return scale * log_share;
 #if defined(DOUBLES)
     case LOGITS_JS: /* x (ln(x/m) - the mean of that)/2 */
@@ -297,11 +301,15 @@ INLINE void NAMED(map_piece)(int value, int mapping, int plain, const REAL *z, c
                              const struct NAMED(known) *p, const struct NAMED(known) *q,
                              const struct NAMED(log_ratio) *ratio, const struct NAMED(slopes) *slopes, REAL *map,
                              REAL *diagonal) {
+    /* copies that no store can change stay in registers */
+    const struct NAMED(known) p_kept = *p, q_kept = u ? *q : *p;
+    const struct NAMED(log_ratio) ratio_kept = u ? *ratio : (struct NAMED(log_ratio)){0};
+    const struct NAMED(slopes) slopes_kept = *slopes;
     for (int64_t i = 0; i < n; i += LANES) {
         VEC second, other = u ? NAMED(part)(u, n, i, 0) : OP(set)(0);
         VEC weight = weights ? NAMED(part)(weights, n, i, 0) : OP(set)(1);
-        VEC first = NAMED(map_entries)(value, mapping, NAMED(part)(z, n, i, 0), other, weight, p, q, ratio, slopes, plain,
-                                       &second);
+        VEC first = NAMED(map_entries)(value, mapping, NAMED(part)(z, n, i, 0), other, weight, &p_kept, &q_kept, &ratio_kept,
+                                       &slopes_kept, plain, &second);
         if (n - i >= LANES) {
             OP(store)(map + i, first);
             if (diagonal)

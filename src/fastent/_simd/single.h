@@ -74,8 +74,8 @@ INLINE sm sbits_below(vsi a, vsi b) { return _mm512_cmplt_epu32_mask((__m512i)a,
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm512_mask_blend_ps(m, no, yes); }
 INLINE int sany(sm m) { return m != 0; }
 INLINE sm sdiffers(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_NEQ_UQ); }
-INLINE int scount(sm m) { return __builtin_popcount(m); }
-INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return (vsi)_mm512_maskz_add_epi32(m, (__m512i)a, (__m512i)b); }
+INLINE vsi sbits_where(sm m, vsi bits) { return (vsi)_mm512_maskz_mov_epi32(m, (__m512i)bits); }
+INLINE vs scount_where(sm m, vs count) { return _mm512_mask_add_ps(count, m, count, sset(1)); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return (vsi)_mm512_maskz_mov_epi32((__mmask16)~m, (__m512i)bits); }
 INLINE vs sfrom_int(vsi x) { return _mm512_cvtepi32_ps((__m512i)x); }
 INLINE vsi sshift_signed(vsi x, int n) { return (vsi)_mm512_srai_epi32((__m512i)x, (unsigned)n); }
@@ -89,8 +89,8 @@ INLINE sm sbits_below(vsi a, vsi b) { return (sm)(a < b); }
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm256_blendv_ps(no, yes, (vs)m); }
 INLINE int sany(sm m) { return _mm256_movemask_ps((vs)m) != 0; }
 INLINE sm sdiffers(vs a, vs b) { return (sm)(a != b); }
-INLINE int scount(sm m) { return __builtin_popcount((unsigned)_mm256_movemask_ps((vs)m)); }
-INLINE vsi sadd_bits_where(sm m, vsi a, vsi b) { return m & (a + b); }
+INLINE vsi sbits_where(sm m, vsi bits) { return m & bits; }
+INLINE vs scount_where(sm m, vs count) { return count + (vs)(m & (vsi)sset(1)); }
 INLINE vsi sbits_unless(sm m, vsi bits) { return ~m & bits; }
 INLINE vs sfrom_int(vsi x) { return _mm256_cvtepi32_ps((__m256i)x); }
 INLINE vsi sshift_signed(vsi x, int n) { return (vsi)_mm256_srai_epi32((__m256i)x, n); }

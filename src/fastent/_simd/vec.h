@@ -157,20 +157,15 @@ INLINE vm vbits_below(vi a, vi b) { return (vm)(a < b); }
 #endif
 INLINE vi vselect_bits(vm m, vi yes, vi no) { return vbits(vselect(m, vfrom_bits(yes), vfrom_bits(no))); }
 INLINE int vall(vm m) { return !vany(vnot(m)); }
-/* unequal, or NaN; a sum where m is set, or 0; in how many lanes it is set */
-INLINE vm vdiffers(vd a, vd b) { return vnot(veq(a, b)); }
+/* unequal, or NaN; bits where m is set, or 0; a count of how often it was set */
 #if defined(VEC_AVX512)
-INLINE vi vadd_bits_where(vm m, vi a, vi b) { return (vi)_mm512_maskz_add_epi64(m, (__m512i)a, (__m512i)b); }
-INLINE int vcount(vm m) { return __builtin_popcount(m); }
+INLINE vm vdiffers(vd a, vd b) { return _mm512_cmp_pd_mask(a, b, _CMP_NEQ_UQ); }
+INLINE vi vbits_where(vm m, vi bits) { return (vi)_mm512_maskz_mov_epi64(m, (__m512i)bits); }
+INLINE vd vcount_where(vm m, vd count) { return _mm512_mask_add_pd(count, m, count, vset(1)); }
 #else
-INLINE vi vadd_bits_where(vm m, vi a, vi b) { return vselect_bits(m, a + b, vset_bits(0)); }
-#if defined(VEC_AVX2)
-INLINE int vcount(vm m) { return __builtin_popcount((unsigned)_mm256_movemask_pd((vd)m)); }
-#elif defined(VEC_SCALAR)
-INLINE int vcount(vm m) { return m; }
-#else
-INLINE int vcount(vm m) { return -(int)(m[0] + m[1]); }
-#endif
+INLINE vm vdiffers(vd a, vd b) { return vnot(veq(a, b)); }
+INLINE vi vbits_where(vm m, vi bits) { return vselect_bits(m, bits, vset_bits(0)); }
+INLINE vd vcount_where(vm m, vd count) { return count + vselect(m, vset(1), vset(0)); }
 #endif
 
 /* lane r and those behind it */
