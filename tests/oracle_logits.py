@@ -8,6 +8,7 @@ as -ln(1 + odds against the largest) and distances from it, because 60 digits wo
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -40,6 +41,12 @@ class Softmax:
         self.p = [CTX.exp(-g) / (1 + odds) for g in gaps]
         self.nll = [g + CTX.log1p(odds) for g in gaps]
         self.log_sum_exp = z[place] / t + CTX.log1p(odds)
+
+
+@functools.cache
+def softmax_of(z: tuple[Any, ...], temperature: float) -> Softmax:
+    """The same, kept: options are crossed on few rows."""
+    return Softmax(z, temperature)
 
 
 def product(weight: Any, value: Any) -> Any:
@@ -130,7 +137,7 @@ def cross_entropy(
         distribution = one_hot(target, len(row)) if isinstance(target, int) else list(target)
         total += weight * (mpf(class_weight[target]) if label and class_weight is not None else 1)
         goal = weighted_target(distribution, class_weight, label_smoothing)
-        a = Softmax(row, temperature)
+        a = softmax_of(tuple(row), temperature)
         losses.append(product(weight, NAN if a.bad else expected(goal, a.nll)) / unit)
         rows.append((weight, [CTX.fsum(goal)] * len(row), a.p, goal))
     divisor = total if reduction == "mean" else mpf(1)
@@ -166,9 +173,21 @@ def kl_gradient(z_p: Numbers, z_q: Numbers, by: str, temperature: float = 1.0) -
     return [product(a, v - u - value) / t if a else mpf(0) for a, u, v in zip(p.p, p.nll, q.nll, strict=True)]
 
 
+def kl_hessian(z_p: Numbers, z_q: Numbers, temperature: float = 1.0) -> list[Any]:
+    """The diagonal of the second derivative by z_q."""
+    return [b * (1 - b) / mpf(temperature) ** 2 for b in Softmax(z_q, temperature).p]
+
+
 def js(z_p: Numbers, z_q: Numbers, temperature: float = 1.0) -> Any:
     p, q = softmax(z_p, temperature), softmax(z_q, temperature)
     return mean_divergence([p, q])
+
+
+def js_gradient(z_p: Numbers, z_q: Numbers, by: str, temperature: float = 1.0) -> list[Any]:
+    p, q = softmax(z_p, temperature), softmax(z_q, temperature)
+    x, mean = p if by == "p" else q, mean_of([p, q])
+    ratios = [CTX.ln(a / m) if a else mpf(0) for a, m in zip(x, mean, strict=True)]
+    return [a * (r - expected(x, ratios)) / (2 * mpf(temperature)) for a, r in zip(x, ratios, strict=True)]
 
 
 def binary_cross_entropy(z: float, y: float, weight: float = 1.0) -> tuple[Any, Any, Any]:

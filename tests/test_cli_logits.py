@@ -61,11 +61,15 @@ def load(*names: str) -> list[np.ndarray]:
         ("perplexity", [], lambda z, u, y: logits.perplexity(z)),
         ("log_sum_exp", [], lambda z, u, y: logits.log_sum_exp(z)),
         ("cross_entropy", ["--labels", "y.npy"], lambda z, u, y: logits.cross_entropy(z, y)),
+        (
+            "cross_entropy", ["--labels", "y.npy", "--ignore-index", 3, "--label-smoothing", 0.1],
+            lambda z, u, y: logits.cross_entropy(z, y, ignore_index=3, label_smoothing=0.1),
+        ),
         ("cross_entropy", ["--against", "u.npy"], lambda z, u, y: logits.cross_entropy(z, target_logits=u)),
         ("kl_divergence", ["--against", "u.npy"], lambda z, u, y: logits.kl_divergence(z, u)),
         ("js-divergence", ["--against", "u.npy"], lambda z, u, y: logits.js_divergence(z, u)),
     ],
-)
+)  # fmt: skip
 def test_the_files_hold_what_the_function_returns(measure, options, expected) -> None:
     done("score", "z.npy", "--logits", "--measure", measure, *options, "-o", "out.npy")
     want = expected(*load("z", "u", "y"))
@@ -93,6 +97,27 @@ def test_blocks_meet_their_labels() -> None:
     assert np.load("out.npy").tobytes() == logits.cross_entropy(z, y).tobytes()
 
 
+def test_a_wrong_label_is_named_by_its_row_in_the_file() -> None:
+    np.save("big.npy", np.zeros((5000, 1000), np.float32))  # more than one block
+    labels = np.zeros(5000, np.int16)
+    labels[4321] = 1000
+    np.save("big_y.npy", labels)
+    arguments = ("big.npy", "--logits", "--measure", "cross_entropy", "--labels", "big_y.npy", "-o", "out.npy")
+    assert "big_y.npy must hold labels from 0 to 999, got 1000 in row 4321" in refused("score", *arguments)
+    assert "1 left out" in done("score", *arguments, "--ignore-index", 1000)
+
+
+def test_rows_that_are_left_out_are_not_in_the_mean() -> None:
+    z, y = load("z", "y")
+    y[::3] = -100
+    np.save("y.npy", y)
+    shown = done("score", "z.npy", "--logits", "--measure", "cross_entropy", "--labels", "y.npy", "--top", 1)
+    loss = logits.cross_entropy(z, y)
+    assert "300 rows of 40 float64, 0 invalid, 100 left out" in shown
+    assert numbers(shown, "mean")[0] == pytest.approx(loss[y >= 0].mean(), rel=1e-5)
+    assert int(shown.splitlines()[1].split()[0]) == int(loss.argmax())
+
+
 def test_the_top_rows_show_the_softmax() -> None:
     z, y = load("z", "y")
     shown = done("score", "z.npy", "--logits", "--measure", "cross_entropy", "--labels", "y.npy", "--top", 1)
@@ -118,6 +143,12 @@ def test_an_invalid_row_is_named() -> None:
         (["score", "z.npy", "--measure", "entropy", "--temperature", 2], "--temperature is for logits"),
         (["score", "z.npy", "--logits", "--measure", "entropy", "--labels", "y.npy"], "no meaning for entropy"),
         (["score", "z.npy", "--logits", "--measure", "cross_entropy"], "needs --labels FILE or --against Q"),
+        (["score", "z.npy", "--measure", "entropy", "--ignore-index", 2], "--ignore-index is for logits"),
+        (["score", "z.npy", "--logits", "--measure", "entropy", "--label-smoothing", 0.1], "no meaning for entropy"),
+        (
+            ["score", "z.npy", "--logits", "--measure", "cross_entropy", "--against", "u.npy", "--ignore-index", 2],
+            "--ignore-index is for labels",
+        ),
         (["score", "z.npy", "--logits", "--measure", "kl_divergence"], "needs --against"),
         (
             ["score", "z.npy", "--logits", "--measure", "hellinger_distance"],

@@ -1,11 +1,11 @@
-"""Functions of logits against their definitions: every option with every kind of target, special values, PyTorch.
+"""Functions of logits against their definitions, special values, PyTorch.
 
-How exact they are is in test_logits_accuracy.py, what they accept and refuse in test_logits_inputs.py.
+Their options are in test_logits_options.py, how exact they are in test_logits_accuracy.py, what they accept and refuse
+in test_logits_inputs.py.
 """
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 import zlib
@@ -32,96 +32,13 @@ def logits_of(*shape: int, seed: int = 0, scale: float = 3.0, dtype: str = "floa
 
 def check(got: Any, want: Any, what: object = "", units: float = 16) -> None:
     """Within `units` roundings of the exact numbers, or, next to larger ones in the same array, of the largest."""
-    want, got = oracle.floats(want), np.asarray(got)
+    want, got = want if isinstance(want, np.ndarray) else oracle.floats(want), np.asarray(got)
     size = np.abs(want[np.isfinite(want)]).max(initial=0)
     tolerance = units * np.finfo(got.dtype).eps
     np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance * size, err_msg=str(what))
 
 
-# ---- cross-entropy: options and targets crossed --------------------------------------------------------------------
-
-TARGETS = ("labels", "some ignored", "one-hot", "soft", "target_logits")
-
-
-def targets_of(kind: str, dtype: str) -> tuple[dict[str, Any], list[Any]]:
-    """The arguments, and what the oracle takes for them."""
-    rng = rng_of(kind)
-    labels = rng.integers(CLASSES, size=ROWS)
-    if kind == "some ignored":
-        labels[[1, 4]] = -100
-    if kind in ("labels", "some ignored"):
-        return {"target": labels}, [None if v < 0 else v for v in labels.tolist()]
-    if kind == "one-hot":
-        t = np.eye(CLASSES, dtype=dtype)[labels]
-        return {"target": t}, t.tolist()
-    if kind == "soft":
-        t = rng.dirichlet(np.ones(CLASSES), ROWS).astype(dtype)
-        return {"target": t}, t.tolist()
-    return {"target_logits": logits_of(ROWS, CLASSES, seed=9, dtype=dtype)}, []
-
-
-OPTIONS = {
-    "temperature": (1.0, 2.5),
-    "label_smoothing": (0.0, 0.1),
-    "class_weight": (False, True),
-    "sample_weight": (False, True),
-    "base": (None, 2.0),
-}
-COMBINATIONS = [dict(zip(OPTIONS, v, strict=True)) for v in itertools.product(*OPTIONS.values())]
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("kind", TARGETS)
-def test_cross_entropy(kind: str, dtype: str, isa: str, slow: bool) -> None:
-    z = logits_of(ROWS, CLASSES, dtype=dtype)
-    given, targets = targets_of(kind, dtype)
-    for number, combination in enumerate(COMBINATIONS):
-        for reduction in ("none", "mean", "sum") if slow else (("none", "mean", "sum")[number % 3],):
-            options: dict[str, Any] = {**combination, "reduction": reduction}
-            options["class_weight"] = np.arange(1, CLASSES + 1) / 2 if options["class_weight"] else None
-            options["sample_weight"] = np.arange(ROWS) * 0.75 if options["sample_weight"] else None
-            if kind == "target_logits":
-                if options["label_smoothing"] or options["class_weight"] is not None:
-                    continue
-                targets = [oracle.softmax(row, options["temperature"]) for row in given["target_logits"].tolist()]
-            loss, grad, hess = logits.cross_entropy(z, **given, **options, return_grad=True, return_hess=True)
-            want = oracle.cross_entropy(z.tolist(), targets, **options)
-            for got, exact, what in zip((loss, grad, hess), want, ("loss", "grad", "hess"), strict=True):
-                assert got.dtype == dtype
-                check(got, exact, (what, options))
-            assert np.array_equal(logits.cross_entropy(z, **given, **options), loss)
-            only_hess = logits.cross_entropy(z, **given, **options, return_hess=True)
-            assert len(only_hess) == 2 and np.array_equal(only_hess[1], hess)
-
-
-def test_derivatives_are_those_of_the_loss() -> None:
-    """The oracle's formulas against differences of its loss: neither is taken on trust."""
-    z = logits_of(1, 4)[0].tolist()
-    for target in (2, [0.1, 0.2, 0.3, 0.4]):
-        for t, e, weights in ((1.0, 0.0, None), (0.7, 0.2, [1.0, 2.0, 0.5, 3.0])):
-            _, grad, hess = oracle.cross_entropy([z], [target], temperature=t, label_smoothing=e, class_weight=weights)
-            goal = oracle.one_hot(target, 4) if isinstance(target, int) else target
-            loss = functools.partial(oracle.row_loss, target=goal, weights=weights, smoothing=e, temperature=t)
-            first, second = oracle.differences(loss, z)
-            check(oracle.floats(grad[0]), first)
-            check(oracle.floats(hess[0]), second)
-    other = logits_of(1, 4, seed=3)[0].tolist()
-    check(
-        oracle.floats(oracle.kl_gradient(z, other, "q", 0.7)),
-        oracle.differences(lambda x: oracle.kl(z, x, 0.7), other)[0],
-    )
-    check(
-        oracle.floats(oracle.kl_gradient(z, other, "p", 0.7)),
-        oracle.differences(lambda x: oracle.kl(x, other, 0.7), z)[0],
-    )
-    check(oracle.floats(oracle.entropy_gradient(z, 0.7)), oracle.differences(lambda x: oracle.entropy(x, 0.7), z)[0])
-    for y, w in ((1.0, 3.0), (0.3, 1.0)):
-        _, grad, hess = oracle.binary_cross_entropy(1.25, y, w)
-        first, second = oracle.differences(lambda x, y=y, w=w: oracle.binary_cross_entropy(x[0], y, w)[0], [1.25])
-        check(oracle.floats([grad, hess]), [first[0], second[0]])
-
-
-# ---- the other functions -------------------------------------------------------------------------------------------
+# ---- values --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -148,25 +65,15 @@ def test_one_array(dtype: str, temperature: float, isa: str) -> None:
         assert places.tolist() == [[i for _, i in row] for row in exact]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("temperature", [1.0, 0.5, 3.0])
-def test_pairs(dtype: str, temperature: float, isa: str) -> None:
-    p, q = (logits_of(ROWS, CLASSES, seed=s, dtype=dtype) for s in (0, 1))
-    pairs, t = list(zip(p.tolist(), q.tolist(), strict=True)), temperature
-    weights = np.arange(ROWS) + 0.5
-    for by in ("p", "q"):
-        value, grad = logits.kl_divergence(p, q, temperature=t, base=2, sample_weight=weights, return_grad=by)
-        scale = [w / oracle.CTX.ln(2) for w in weights]
-        check(value, [s * oracle.kl(a, b, t) for s, (a, b) in zip(scale, pairs, strict=True)])
-        exact = [[s * g for g in oracle.kl_gradient(a, b, by, t)] for s, (a, b) in zip(scale, pairs, strict=True)]
-        check(grad, exact, by, units=24)
-    mean, grad = logits.kl_divergence(p, q, temperature=t, reduction="mean", return_grad=True)
-    check(mean, sum(oracle.kl(a, b, t) for a, b in pairs) / ROWS)
-    check(grad, [[g / ROWS for g in oracle.kl_gradient(a, b, "q", t)] for a, b in pairs])
-    check(logits.js_divergence(p, q, temperature=t), [oracle.js(a, b, t) for a, b in pairs])
-    every = logits.kl_divergence(p[:, None], q[None], temperature=t)  # broadcast
-    check(every, [[oracle.kl(a, b, t) for b in q.tolist()] for a in p.tolist()])
-    assert np.array_equal(np.diagonal(every), logits.kl_divergence(p, q, temperature=t))
+def test_pairs_broadcast(isa: str) -> None:
+    for dtype in DTYPES:
+        p, q = (logits_of(ROWS, CLASSES, seed=s, dtype=dtype) for s in (0, 1))
+        for function, exact in ((logits.kl_divergence, oracle.kl), (logits.js_divergence, oracle.js)):
+            every = function(p[:, None], q[None])
+            check(every, [[exact(a, b) for b in q.tolist()] for a in p.tolist()])
+            assert np.array_equal(np.diagonal(every), function(p, q))
+            slopes = function(p[:, None], q[None], return_grad=True)[1]
+            assert np.array_equal(slopes[range(ROWS), range(ROWS)], function(p, q, return_grad=True)[1])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -317,6 +224,45 @@ def test_differences_that_floats_have_no_room_for(isa: str) -> None:
     assert divergence[[0, 2]].tobytes() == logits.kl_divergence(near, other)[[0, 2]].tobytes()
 
 
+def test_differences_that_overflow(isa: str) -> None:
+    far, back, equal = [1.7e308, -1.7e308], [-1.7e308, 1.7e308], [1.7e308, 1.7e308]
+    assert logits.kl_divergence(far, back) == INF and logits.kl_divergence(far, far) == 0
+    assert logits.kl_divergence(far, back, temperature=1e300) == 3.4e8
+    assert logits.js_divergence(far, back) == math.log(2)
+    assert logits.kl_divergence(far, equal) == math.log(2)
+    value, grad = logits.js_divergence(far, equal, return_grad=True)
+    assert value == pytest.approx(float(oracle.js([1, -INF], [1, 1])), rel=1e-15)
+    assert 0 < grad[1] == -grad[0]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_hardly_possible_classes_that_the_student_all_but_excludes(dtype: str, isa: str) -> None:
+    """Shares below the smallest number, beside gaps as large as there are."""
+    gap, lows = (3e38, (60.0, 87.5, 95.0, 110.0)) if dtype == "float32" else (1e308, (690.0, 705.0, 740.0, 760.0))
+    for k, low in itertools.product((2, 9, 40), lows):
+        teacher, student = np.zeros((2, k), dtype)
+        teacher[-1], student[-1] = -low, -gap
+        p, q = (oracle.Softmax(row.tolist()) for row in (teacher, student))
+        want = oracle.kl(teacher.tolist(), student.tolist()), oracle.expected(p.p, q.nll)
+        got = logits.kl_divergence(teacher, student), logits.cross_entropy(student, target_logits=teacher)
+        np.testing.assert_allclose(got, oracle.floats(want), rtol=5e-6 if dtype == "float32" else 1e-13)
+        slope = logits.kl_divergence(teacher, student, return_grad="p")[1][-1]
+        right = float(oracle.kl_gradient(teacher.tolist(), student.tolist(), "p")[-1])
+        assert slope == pytest.approx(right, rel=5e-6 if dtype == "float32" else 1e-13)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_an_infinite_divergence_has_no_derivative_by_the_first(dtype: str, isa: str) -> None:
+    for k in (3, 40):
+        p, q = np.zeros((2, 2, k), dtype)
+        p[:, 2:] = q[0, 1:] = -INF
+        value, grad = logits.kl_divergence(p, q, return_grad="p")
+        assert value[0] == INF and np.isnan(grad[0, :2]).all() and not grad[0, 2:].any()
+        assert np.isfinite(value[1]) and np.isfinite(grad[1]).all()
+        value, grad = logits.kl_divergence(p, q, return_grad="q")
+        assert np.array_equal(grad[0], logits.softmax(q[0]) - logits.softmax(p[0]))
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_teacher_who_knows_what_the_student_excludes(dtype: str, isa: str) -> None:
     """However unlikely: the loss is infinite."""
@@ -440,3 +386,8 @@ def test_pytorch(reduction: str) -> None:
         tensor, torch.tensor(y), pos_weight=torch.tensor(weight), **options
     )
     compare(theirs, logits.binary_cross_entropy(z, y, pos_weight=weight, return_grad=True, **options))
+    given = rng_of("weight").random(z.shape)  # their mean is divided by the number of elements, ours by their weights
+    theirs = functional.binary_cross_entropy_with_logits(
+        tensor, torch.tensor(y), weight=torch.tensor(given) / (given.mean() if reduction == "mean" else 1), **options
+    )
+    compare(theirs, logits.binary_cross_entropy(z, y, sample_weight=given, return_grad=True, **options))

@@ -230,12 +230,32 @@ def test_gradients_of_confident_rows(dtype: str, isa: str) -> None:
         for k in (2, 5, 9, 33, 100):
             z = rows_of(regime, k, dtype, 4)
             labels = z.argmax(-1)
-            _, grad = logits.cross_entropy(z, labels, return_grad=True)
-            for i, a in enumerate(softmaxes(regime, k, dtype, 4, 1.0)):
-                others = oracle.CTX.fsum(p for j, p in enumerate(a.p) if j != labels[i])
-                error = oracle.ulps(-grad[i, labels[i]], others, dtype)
-                assert error <= 6, (regime, k, i, grad[i, labels[i]], others)
-                assert abs(grad[i].astype(float).sum()) <= k * eps * abs(grad[i]).max(), (regime, k, i)
+            one_hot = np.eye(k, dtype=dtype)[labels]
+            for target in (labels, one_hot):
+                _, grad = logits.cross_entropy(z, target, return_grad=True)
+                for i, a in enumerate(softmaxes(regime, k, dtype, 4, 1.0)):
+                    others = oracle.CTX.fsum(p for j, p in enumerate(a.p) if j != labels[i])
+                    error = oracle.ulps(-grad[i, labels[i]], others, dtype)
+                    assert error <= 6, (regime, k, i, grad[i, labels[i]], others)
+                    assert abs(grad[i].astype(float).sum()) <= k * eps * abs(grad[i]).max(), (regime, k, i)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_gradients_of_confident_pairs(dtype: str, isa: str) -> None:
+    """Teacher and student certain of the same class: the difference of what they leave to others."""
+    for k in (2, 5, 9, 33, 100):
+        student = rows_of("confident", k, dtype, 4)
+        teacher = student * np.asarray(1.25, dtype)
+        best = student.argmax(-1)
+        for found in (
+            logits.cross_entropy(student, target_logits=teacher, return_grad=True),
+            logits.kl_divergence(teacher, student, return_grad=True),
+        ):
+            for i in range(4):
+                p, q = (oracle.softmax(row[i].tolist()) for row in (teacher, student))
+                left = oracle.CTX.fsum(b - a for j, (a, b) in enumerate(zip(p, q, strict=True)) if j != best[i])
+                error = oracle.ulps(-found[1][i, best[i]], left, dtype)
+                assert error <= 8, (k, i, found[1][i, best[i]], left)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

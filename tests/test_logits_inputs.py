@@ -47,9 +47,10 @@ def losses(z: np.ndarray, u: np.ndarray, labels: np.ndarray, **options: Any) -> 
         *logits.cross_entropy(z, labels, **both, **options),
         *logits.cross_entropy(z, labels, label_smoothing=0.1, temperature=2.0, **both, **options),
         *logits.cross_entropy(z, target_logits=u, return_grad=True, **options),
-        *logits.kl_divergence(z, u, return_grad=True, **options),
+        *logits.kl_divergence(z, u, return_grad=True, return_hess=True, **options),
         *logits.kl_divergence(z, u, return_grad="p", **options),
-        logits.js_divergence(z, u, **options),
+        *logits.js_divergence(z, u, return_grad=True, **options),
+        *logits.js_divergence(z, u, return_grad="p", **options),
     ]
 
 
@@ -111,13 +112,27 @@ def test_torch_bfloat16() -> None:
     assert np.array_equal(logits.entropy(tensor), want)
     bits = tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
     assert np.array_equal(logits.entropy(bits), want)
-    labels = torch.arange(6)
-    assert np.array_equal(logits.cross_entropy(tensor, labels), logits.cross_entropy(bits, np.arange(6)))
+    labels, wide = torch.arange(6), bits.astype(np.float32)
+    same(losses(tensor, tensor.flip(0), labels), losses(wide, wide[::-1], labels.numpy()), "tensors")
+    kinds = [{"target": torch.softmax(tensor, -1)}, {"target": labels, "sample_weight": tensor.abs()[:, 0]}]
+    for given in kinds:
+        plain = {
+            name: value.numpy() if value.dtype == torch.int64 else value.float().numpy()
+            for name, value in given.items()
+        }
+        both = {"class_weight": torch.ones(9, dtype=torch.bfloat16), "return_grad": True}
+        same(
+            logits.cross_entropy(tensor, **given, **both), logits.cross_entropy(wide, **plain, return_grad=True), given
+        )
+    y = tensor > 0
+    want = logits.binary_cross_entropy(wide, y.numpy(), return_grad=True)
+    same(logits.binary_cross_entropy(tensor, y.to(torch.bfloat16), return_grad=True), want, "binary")
+    assert all(part.dtype == np.float32 for part in want)
 
 
 @pytest.mark.parametrize("function", [logits.softmax, logits.log_softmax])
 def test_out(function: Callable[..., np.ndarray], isa: str) -> None:
-    for dtype, out_dtype in itertools.product(("f8", "f4"), repeat=2):
+    for dtype, out_dtype in itertools.product(("f8", "f4"), ("f8", "f4", ">f4", "f2", ml_dtypes.bfloat16)):
         z = numbers(6, 70, dtype=dtype)
         want = function(z)
         for out in (
@@ -133,6 +148,16 @@ def test_out(function: Callable[..., np.ndarray], isa: str) -> None:
         line[:-1] = z.ravel()
         function(line[:-1].reshape(6, 70), out=line[1:].reshape(6, 70))  # overlaps
         assert np.array_equal(line[1:].reshape(6, 70), want)
+
+
+def test_labels_beyond_64_bits_with_a_sign() -> None:
+    """What the label is counts, not its bits: 2^64 - 1 is not -1, nor is it 2^63 - 1."""
+    z, labels = numbers(2, 5), np.array([3, 2**64 - 1], "u8")
+    for ignored in (-1, 2**63 - 1, None):
+        with pytest.raises(ValueError, match="got 18446744073709551615 in row 1"):
+            logits.cross_entropy(z, labels, ignore_index=ignored)
+    for given in (labels, labels.astype(">u8")):
+        assert logits.cross_entropy(z, given, ignore_index=2**64 - 1).tolist() == [logits.cross_entropy(z[0], 3), 0]
 
 
 def test_broadcast_targets_and_weights() -> None:
@@ -162,6 +187,14 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "float label": (lambda: logits.cross_entropy(Z, [0.0, 1.0]), TypeError, "integers.*float64"),
     "label shape": (lambda: logits.cross_entropy(Z, [0, 1, 2]), ValueError, r"one label per row, shape \(2,\), got"),
     "target shape": (lambda: logits.cross_entropy(Z, [[0.5, 0.5]]), ValueError, "axis -1, got 3 and 2"),
+    "one target for all": (
+        lambda: logits.cross_entropy(Z, [[0.5, 0.5, 0]]), ValueError, r"of z, \(2, 3\), got \(1, 3\).*broadcast_to",
+    ),
+    "many teachers": (lambda: logits.cross_entropy([Z[0]], target_logits=Z), ValueError, "must broadcast to the shape"),
+    "second side": (
+        lambda: logits.kl_divergence(Z, Z, return_grad="p", return_hess=True), ValueError, "derivatives by z_q",
+    ),
+    "side of js": (lambda: logits.js_divergence(Z, Z, return_grad=2), ValueError, "'p' or 'q', got 2"),
     "target rows": (lambda: logits.cross_entropy([Z[0]], Z), ValueError, "must have the shape of z"),
     "classes": (lambda: logits.kl_divergence(Z, [[0.0, 1.0]]), ValueError, "z_p and z_q must agree.*3 and 2"),
     "batches": (lambda: logits.kl_divergence(Z, [Z[0]] * 3), ValueError, "broadcast"),
@@ -201,8 +234,8 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "y shape": (lambda: logits.binary_cross_entropy(Z, [0, 1, 1]), ValueError, "the shape of z"),
     "pos_weight": (lambda: logits.binary_cross_entropy(Z, np.ones((2, 3)), pos_weight=[1, 2]), ValueError, "per label"),
     "out shape": (lambda: logits.softmax(Z, out=np.zeros((3, 2))), ValueError, r"shape \(2, 3\), got"),
-    "out dtype": (lambda: logits.softmax(Z, out=np.zeros((2, 3), int)), ValueError, "float32 or float64"),
-    "out list": (lambda: logits.softmax(Z, out=[[0.0] * 3] * 2), ValueError, "got list"),
+    "out dtype": (lambda: logits.softmax(Z, out=np.zeros((2, 3), int)), TypeError, "floating-point dtype, got int64"),
+    "out list": (lambda: logits.softmax(Z, out=[[0.0] * 3] * 2), TypeError, "NumPy array, got list"),
     "out read-only": (
         lambda: logits.softmax(Z, out=LAYOUTS["read-only"](np.zeros((2, 3)))), ValueError, "writeable",
     ),
@@ -253,7 +286,7 @@ def guarded_calls(rows: int, k: int, dtype: np.dtype[Any]) -> Iterator[tuple[str
     yield "entropy", lambda z, u: logits.entropy(z, return_grad=True)
     yield "softmax", lambda z, u: (logits.softmax(z), logits.log_softmax(z))
     yield "kl", lambda z, u: logits.kl_divergence(z, u, return_grad=True)
-    yield "js", lambda z, u: (logits.js_divergence(z, u),)
+    yield "js", lambda z, u: logits.js_divergence(z, u, return_grad=True)
     yield "top", lambda z, u: logits.top_k_log_prob(z, min(k, 3))
     yield "binary", lambda z, u: logits.binary_cross_entropy(z, abs(u) < 1, return_grad=True)
 

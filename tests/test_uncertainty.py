@@ -87,6 +87,19 @@ def test_identical_members_have_no_epistemic_part(members: int, logits: bool, is
         np.testing.assert_allclose(found["total"], found["aleatoric"], rtol=16 * np.finfo(dtype).eps)
 
 
+def test_members_of_the_same_shares_have_no_epistemic_part(isa: str) -> None:
+    """Weights that are exact multiples of each other, though their sums and quotients are rounded."""
+    rng = np.random.default_rng(0)
+    for classes in (2, 3, 10, 64, 65, 3000):
+        weights = np.ldexp(rng.integers(1, 1 << 50, (20, classes)).astype(float), rng.integers(-60, 0, (20, classes)))
+        members = weights * np.array([1, 3, 5, 7, 6])[:, None, None]
+        found = predictive_uncertainty(members)
+        assert (found["epistemic"] == 0).all()
+        np.testing.assert_allclose(found["total"], predictive_uncertainty(members[0][None], "total"), rtol=1e-14)
+        members[4, :, 0] *= 1 + 1e-12
+        assert (predictive_uncertainty(members, "epistemic") > 0).all()
+
+
 @pytest.mark.parametrize("logits", [False, True])
 def test_many_members_of_many_classes(logits: bool, isa: str) -> None:
     """More than the shares that fit in scratch memory; the identity instead of the oracle."""

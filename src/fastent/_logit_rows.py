@@ -121,20 +121,20 @@ def check_labels(
         not isinstance(ignore_index, (int, np.integer)) or isinstance(ignore_index, (bool, np.bool_))
     ):
         raise TypeError(f"{function}: ignore_index must be an integer or None, got {ignore_index!r}")
+    given = array.reshape(-1)
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         array = np.minimum(array, np.uint64(np.iinfo(np.int64).max))  # still out of range, but not negative
     codes = np.ascontiguousarray(array, np.int64).reshape(-1)
     none_ignored = ignore_index is None or not 0 <= ignore_index < classes
     if none_ignored and (codes.size == 0 or codes.view(np.uint64).max() < classes):  # negative ones are huge ones
         return Labels(codes, None)
-    kept = np.ones(codes.shape, bool) if ignore_index is None else codes != ignore_index
+    kept = np.ones(codes.shape, bool) if ignore_index is None else np.asarray(given != ignore_index)
     wrong = kept & ((codes < 0) | (codes >= classes))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         place = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
         where = f" in row {place[0] if len(place) == 1 else place}" if place else ""
-        got = np.asarray(labels).reshape(-1)[row]
-        raise ValueError(f"{function}: {name} must be labels from 0 to {classes - 1}, got {got}{where}")
+        raise ValueError(f"{function}: {name} must be labels from 0 to {classes - 1}, got {given[row]}{where}")
     return Labels(np.where(kept, codes, -1), kept)
 
 

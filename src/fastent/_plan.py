@@ -126,12 +126,12 @@ def _check_where(function: str, where: Any, shape: tuple[int, ...]) -> np.ndarra
         raise ValueError(f"{function}: where must broadcast to the input's shape {shape}, got {mask.shape}") from None
 
 
-def _check_out(function: str, out: Any, shape: tuple[int, ...]) -> None:
+def check_out(function: str, out: Any, shape: tuple[int, ...]) -> None:
     if not isinstance(out, np.ndarray):
         raise TypeError(f"{function}: out must be a NumPy array, got {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"{function}: out must have shape {shape}, got {out.shape}")
-    if out.dtype.kind != "f":
+    if out.dtype.kind != "f" and out.dtype.name != "bfloat16":
         raise TypeError(f"{function}: out must have a floating-point dtype, got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{function}: out must be writeable, got a read-only array")
@@ -304,7 +304,7 @@ def reduce_rows(
         else tuple(n for d, n in enumerate(shape) if d not in axes)
     )
     if out is not None:
-        _check_out(function, out, kept)
+        check_out(function, out, kept)
     entries = math.prod(shape)
     count = workers_for(function, workers, entries)
 
@@ -412,7 +412,7 @@ def map_elements(
     mask = None if where is None else _check_where(function, where, shape)
     dtype = fresh_dtype(*arrays)
     if out is not None:
-        _check_out(function, out, shape)
+        check_out(function, out, shape)
     count = workers_for(function, workers, math.prod(shape))
     arrays = [_broadcast(a, shape) for a in arrays]
     covered = None if mask is None else Array(mask.view(np.uint8), engine.DTYPES["bool"], False, "bool")
@@ -462,6 +462,6 @@ def divide_by_log_count(
         shares = shares.reshape(tuple(n for d, n in enumerate(shape) if d not in axes))
     if out is None:
         return shares[()]
-    _check_out(function, out, shares.shape)
+    check_out(function, out, shares.shape)
     out[...] = shares
     return out

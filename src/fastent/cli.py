@@ -1,7 +1,7 @@
 """The command `fastent`: score the rows of .npy files of any size, and rank the columns of tables.
 
     fastent score INPUT --measure NAME [--against Q] [-o OUT.npy|OUT.csv] [--top K]
-    fastent score INPUT --logits --measure NAME [--labels FILE | --against Q] [--temperature T] ...
+    fastent score INPUT --logits --measure NAME [--labels FILE [--ignore-index N] | --against Q] [--temperature T] ...
     fastent compare TEACHER STUDENT [--temperature T] [--probabilities]
     fastent associate TABLE [--target COLUMN] [--metric NAME,...] [--pairs] [-o OUT.csv]
     fastent info
@@ -28,6 +28,7 @@ import numpy as np
 from fastent import distributions, logits, show_config
 from fastent._associate import add_command as add_associate
 from fastent._compare import add_command as add_compare
+from fastent._logit_rows import NOT_A_CLASS
 from fastent._select_command import add_command as add_select
 from fastent._stream import (
     BLOCK,
@@ -45,6 +46,7 @@ from fastent._stream import (
 from fastent._terminal import Progress, number_text, table
 
 WRITERS: dict[str, type[NpyWriter] | type[CsvWriter]] = {".npy": NpyWriter, ".csv": CsvWriter}
+OF_LABELS = frozenset({"ignore_index", "label_smoothing"})
 QUANTILES = (0.01, 0.05, 0.5, 0.95, 0.99)
 
 
@@ -78,7 +80,7 @@ def measures_of_logits() -> dict[str, Measure]:
         "log_sum_exp": (logits.log_sum_exp, one, frozenset()),
         "entropy": (logits.entropy, one | {"base"}, frozenset()),
         "perplexity": (logits.perplexity, one, frozenset()),
-        "cross_entropy": (loss_of_logits, two | {"labels"}, frozenset({"q or labels"})),
+        "cross_entropy": (loss_of_logits, two | OF_LABELS | {"labels"}, frozenset({"q or labels"})),
         "kl_divergence": (logits.kl_divergence, two, frozenset({"q"})),
         "js_divergence": (logits.js_divergence, two, frozenset({"q"})),
     }
@@ -100,6 +102,7 @@ class Job:
         self.measure: Measure = args.measure
         self.raises = args.invalid == "raise"
         self.options = chosen_options(args)
+        self.ignored: int = self.options.get("ignore_index", NOT_A_CLASS)
         self.p = NpyFile(args.input)
         self.q = NpyFile(args.against) if args.against else None
         self.labels = NpyFile(args.labels) if args.labels else None
@@ -141,22 +144,23 @@ class Job:
         except ValueError as error:
             raise InputError(str(error)) from None
 
-    def results(self) -> Iterator[Array]:
-        """The results, block after block, in memory order."""
+    def results(self) -> Iterator[tuple[Array, Array | None]]:
+        """The results, block after block, in memory order; of labelled rows, which of them count."""
         done = 0
         for index in blocks(self.arrays[0].shape, self.axis, self.arrays[0].itemsize):
             parts = [array[matching(array, index)] for array in self.arrays]
-            of_class = {} if self.classes is None else {"labels": self.classes[without(index, self.axis)]}
-            try:
-                found = self.measure.function(*parts, axis=self.axis, **of_class, **self.options)
-            except ValueError as error:  # a label out of range
-                raise InputError(f"{self.files[-1].path}, rows from {done:,} on: {error}") from None
-            values: Array = np.ravel(found)
+            labels = None if self.classes is None else self.classes[without(index, self.axis)]
+            of_class, kept = {}, None
+            if labels is not None:
+                of_class = {"labels": labels}
+                kept = np.ravel(labels != self.ignored)
+                self._refuse_label(np.ravel(labels), kept, done)
+            values: Array = np.ravel(self.measure.function(*parts, axis=self.axis, **of_class, **self.options))
             for file in self.files:
                 file.release()
             for number in done + np.flatnonzero(np.isnan(values)) if self.raises else ():
                 self._refuse_invalid(int(number))
-            yield values
+            yield values, kept
             done += len(values)
 
     def row(self, number: int) -> list[Array]:
@@ -166,6 +170,14 @@ class Job:
         index = [slice(int(i), int(i) + 1) for i in position]
         index.insert(self.axis, slice(None))
         return [array[matching(array, tuple(index))].reshape(-1) for array in self.arrays]
+
+    def _refuse_label(self, labels: Array, kept: Array, done: int) -> None:
+        """Name the first label that is no class by its row in the file."""
+        last = self.arrays[0].shape[self.axis] - 1
+        for number in np.flatnonzero(kept & ((labels < 0) | (labels > last)))[:1]:
+            place = self.layout.positions([done + int(number)])[0]
+            path = self.files[-1].path
+            raise InputError(f"{path} must hold labels from 0 to {last}, got {labels[number]} in row {place}")
 
     def _refuse_invalid(self, number: int) -> None:
         """Name an invalid row by its number in the file, and the reason in the library's own words."""
@@ -209,15 +221,18 @@ def reference(p: NpyFile, q: NpyFile, axis: int) -> Array:
 
 def chosen_options(args: argparse.Namespace) -> dict[str, Any]:
     """The options that were given, all of which the measure must have, and none missing that it needs."""
-    measure, given = args.measure, {"base": args.base, "order": args.order, "temperature": args.temperature}
+    measure = args.measure
+    given = {name: getattr(args, name) for name in ("base", "order", "temperature", *sorted(OF_LABELS))}
     if "q or labels" in measure.needs and (args.against is None) == (args.labels is None):
         raise InputError(f"{measure.name} of logits needs --labels FILE or --against Q, and not both")
     for name, value in {**given, "q": args.against, "labels": args.labels}.items():
-        flag = "--against" if name == "q" else f"--{name}"
-        if value is not None and name in ("labels", "temperature") and not measure.of_logits:
+        flag = "--against" if name == "q" else f"--{name.replace('_', '-')}"
+        if value is not None and name in OF_LABELS | {"labels", "temperature"} and not measure.of_logits:
             raise InputError(f"{flag} is for logits; pass --logits as well if {args.input} holds logits")
         if value is not None and name not in measure.takes:
             raise InputError(f"{flag} has no meaning for {measure.name}")
+        if value is not None and name in OF_LABELS and args.labels is None:
+            raise InputError(f"{flag} is for labels; pass --labels FILE as well")
         if value is None and name in measure.needs:
             raise InputError(f"{measure.name} needs {flag}")
     return {name: value for name, value in given.items() if value is not None} | {"workers": args.workers}
@@ -284,7 +299,7 @@ def three_digits(value: float) -> str:
     return f"{round(value, 2 - math.floor(math.log10(value))):,.10g}" if 0 < value < math.inf else "0"
 
 
-def summary_lines(args: argparse.Namespace, job: Job, summary: Summary, seconds: float) -> list[str]:
+def summary_lines(args: argparse.Namespace, job: Job, summary: Summary, left_out: int, seconds: float) -> list[str]:
     held, k = job.p.array.dtype, job.arrays[0].shape[job.axis]
     plural = "" if summary.rows == 1 else "s"
     quantiles = (
@@ -292,8 +307,9 @@ def summary_lines(args: argparse.Namespace, job: Job, summary: Summary, seconds:
     )
     sampled = f"   (of one row in {summary.step})" if summary.step > 1 else ""
     duration = f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+    missing = f", {left_out:,} left out" if left_out else ""
     lines = {
-        "scored": f"{summary.rows:,} row{plural} of {k:,} {held}, {summary.invalid:,} invalid",
+        "scored": f"{summary.rows:,} row{plural} of {k:,} {held}, {summary.invalid - left_out:,} invalid{missing}",
         "mean": number_text(summary.mean) + unit(args),
         "quantiles": "   ".join(quantiles) + sampled,
         "time": f"{duration}, {three_digits(summary.rows / seconds)} rows/s,"
@@ -308,7 +324,7 @@ def score(args: argparse.Namespace) -> None:
     """fastent score"""
     args.measure = measure(args.measure, args.logits)
     job = Job(args)
-    summary, preview = Summary(args.top or 0), Preview(job.layout)
+    summary, left_out, preview = Summary(args.top or 0), 0, Preview(job.layout)
     with ExitStack() as stack:
         writer: Preview | NpyWriter | CsvWriter = preview
         if args.output:
@@ -317,8 +333,11 @@ def score(args: argparse.Namespace) -> None:
         stack.enter_context(releasing(job.files))
         progress = Progress(job.layout.name, math.prod(job.layout.shape), job.size)
         stack.callback(progress.clear)
-        for values in job.results():
+        for values, kept in job.results():
             writer.write(values)
+            if kept is not None and not kept.all():
+                left_out += int(np.count_nonzero(~kept))
+                values = np.where(kept, values, np.nan)  # the summary counts them out
             summary.add(values)
             progress.add(len(values))
         seconds = time.perf_counter() - progress.start
@@ -326,7 +345,7 @@ def score(args: argparse.Namespace) -> None:
 
     if lines:
         print(*lines, "", sep="\n")
-    print(*summary_lines(args, job, summary, seconds), sep="\n")
+    print(*summary_lines(args, job, summary, left_out, seconds), sep="\n")
 
 
 def info(args: argparse.Namespace) -> None:
@@ -373,6 +392,8 @@ def parser() -> Parser:
     add.add_argument("--against", metavar="Q", help=".npy file of the same shape, or of one row for all")
     add.add_argument("--logits", action="store_true", help="the numbers are logits: measure their softmax")
     add.add_argument("--labels", metavar="FILE", help=".npy file of the rows' classes, for the cross_entropy of logits")
+    add.add_argument("--ignore-index", metavar="N", type=int, help="leave out the rows of this label (default: -100)")
+    add.add_argument("--label-smoothing", metavar="E", type=float, help="share of each label given to all classes")
     add.add_argument("--temperature", type=float, help="divide the logits by it (default: 1)")
     add.add_argument("--axis", type=int, default=-1, help="axis along which a row lies (default: the last)")
     add.add_argument("--base", type=float, help="base of the logarithm (default: e; 2 gives bits)")

@@ -79,9 +79,9 @@ def predictive_uncertainty(
     Notes
     -----
     total = aleatoric + epistemic up to rounding; the epistemic part is a sum of divergences, so it is never negative,
-    and exactly 0 where all members agree to the bit. A vote goes to a member's first largest entry. A row is nan in all
-    measures if a member's row is invalid: NaN, negative or infinite entries, or a sum of 0; of logits NaN, +inf, or
-    nothing but -inf.
+    and exactly 0 where the members' shares are equal but for their roundings. A vote goes to a member's first largest
+    entry. A row is nan in all measures if a member's row is invalid: NaN, negative or infinite entries, or a sum of 0;
+    of logits NaN, +inf, or nothing but -inf.
 
     Examples
     --------

@@ -167,7 +167,7 @@ static void NAMED(second_sums)(struct NAMED(walk) *walk, vd *total, vd *mass) {
             vd part, more = vset(0);
             const struct NAMED(known) *p = walk->p + r, *q = walk->q + r;
             if (job->value == LOGITS_CROSS_ENTROPY || job->value == LOGITS_JS)
-                part = NAMED(sum_pairs)(job->value, z, u, n, p, q, walk->ratio + r);
+                part = NAMED(sum_pairs)(job->value, job->mapping, z, u, n, p, q, walk->ratio + r, &more);
             else if (job->value == LOGITS_KL && p->all_high && q->all_high)
                 part = vset(p->factor) * NAMED(sum_kl)(1, z, u, n, p, q, walk->ratio + r);
             else if (job->value == LOGITS_KL)
@@ -201,6 +201,7 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, const struct state *s, c
         slopes[r].scale = (REAL)of_softmax[r];
         slopes[r].target = (REAL)scales[r];
         slopes[r].value = (REAL)vlane(value, r);
+        slopes[r].mass = (REAL)vlane(mass, r);
         slopes[r].second = (REAL)(of_softmax[r] * job->inverse_high);
         slopes[r].top_second = (REAL)(of_softmax[r] * job->inverse_high * (rest / (1 + rest) / (1 + rest)));
         slopes[r].targets = walk->targets[r];
@@ -257,7 +258,7 @@ static void NAMED(finish_group)(struct NAMED(walk) *walk) {
         if (pairs || targets) {
             vd found;
             NAMED(second_sums)(walk, &total, &found);
-            if (job->value == LOGITS_TARGET_LOSS)
+            if (job->value == LOGITS_TARGET_LOSS || job->value == LOGITS_JS)
                 mass = found;
         }
     }

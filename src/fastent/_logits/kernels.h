@@ -30,7 +30,7 @@ enum logits_map {
     LOGITS_SOFTMAX,
     LOGITS_LOG_SOFTMAX,
     LOGITS_GRADIENT,       /* of the value, by z; of KL and JS by u */
-    LOGITS_GRADIENT_FIRST, /* of KL by z */
+    LOGITS_GRADIENT_FIRST, /* of KL and JS by z */
     LOGITS_MAPS
 };
 

@@ -22,6 +22,7 @@
 #define double_FLOOR 1250
 #define double_FLOOR_OF_RESULTS 760 /* lower ones give 0 */
 #define double_FLOOR_OF_SUMS 700    /* of results: 2^k is normal above it, and adds nothing below */
+#define double_FLOOR_OF_PRODUCTS 1400 /* of these and huge numbers */
 #define double_FAR 1500
 #define double_ROUNDER (1.5 * MAGIC)
 #define double_BIAS EXPONENT_BIAS
@@ -29,6 +30,7 @@
 #define double_LN2_FIRST 0x1.62e42fefa3p-1
 #define double_LN2_SECOND 0x1.3de6af278ece6p-42
 #define double_BEYOND 0x1.fffffffffffffp1023
+#define double_APART 0.25
 #define double_CHUNK (64 * VL)
 #define double_BESIDE BESIDE_DOUBLE
 #define double_CHAINS 2
@@ -38,6 +40,7 @@
 #define float_FLOOR 110
 #define float_FLOOR_OF_RESULTS 110
 #define float_FLOOR_OF_SUMS 87
+#define float_FLOOR_OF_PRODUCTS 170
 #define float_FAR 1024
 #define float_ROUNDER 0x1.8p23f
 #define float_BIAS 127
@@ -45,6 +48,7 @@
 #define float_LN2_FIRST 0x1.62e4p-1f
 #define float_LN2_SECOND 0x1.7f7d1cp-20f
 #define float_BEYOND 0x1.fffffep127f
+#define float_APART 1.0f /* pairs of rows of huge floats are done in doubles */
 #define float_CHUNK (32 * SL) /* then sums go on in doubles */
 #define float_BESIDE BESIDE_FLOAT
 #define float_CHAINS 4

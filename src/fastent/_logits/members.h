@@ -28,6 +28,10 @@ struct uncertainty_scratch {
     char *raw;
 };
 
+/* Where the shares of all members are no farther from the first one's than the roundings of their sums and quotients: what
+ * such distances would add up to says nothing. */
+INLINE vm all_agree(vd first, vd apart) { return vle(apart, first * vset(0x1p-50)); }
+
 INLINE vd minus_x_log_x(vd x) { return vselect(vlt(vset(0), x), -x * vlog(x), vset(0)); }
 
 INLINE void peel(struct peeled *s, vd share) {
@@ -111,24 +115,26 @@ static int know_logits(const members_job *job, int64_t offset, struct uncertaint
     return 1;
 }
 
-/* The sum of a member's entries times `scale`, and its least entry. */
+/* The sum of a member's entries times `scale`, to twice the digits before it is rounded, and its least entry. */
 static double scaled_sum(const members_job *job, int64_t offset, double scale, struct uncertainty_scratch *s, double *least) {
-    vd sum = vset(0), low = vset(INF);
+    vd sum = vset(0), lows = vset(0), lost, smallest = vset(INF);
     for (int64_t start = 0, n; start < job->classes; start += n) {
         n = job->classes - start < BLOCK ? job->classes - start : BLOCK;
         const double *x = load_entries_double(&job->p, offset, start, n, s->buffer, s->raw);
         for (int64_t i = 0; i < n; i += VL) {
-            sum += vset(scale) * part_double(x, n, i, 0);
-            low = vmin(part_double(x, n, i, 0), low);
+            sum = vtwo_sum(sum, vset(scale) * part_double(x, n, i, 0), &lost);
+            lows += lost;
+            smallest = vmin(part_double(x, n, i, 0), smallest);
         }
     }
-    double total = 0;
+    vd total = vset(0), low = vset(0);
     *least = INF;
     for (int i = 0; i < VL; i++) {
-        total += vlane(sum, i);
-        *least = vlane(low, i) < *least ? vlane(low, i) : *least;
+        total = vtwo_sum(total, vset(vlane(sum, i)), &lost);
+        low += lost + vset(vlane(lows, i));
+        *least = vlane(smallest, i) < *least ? vlane(smallest, i) : *least;
     }
-    return total;
+    return vlane(total + low, 0);
 }
 
 /* Probabilities: the sum of each member. What overflows, or has lost digits below the normal numbers, is added up again,
@@ -223,21 +229,23 @@ static void members_row(const members_job *job, int64_t row, struct uncertainty_
         for (int64_t m = 0; m < members; m++)
             fill_shares(job, m, offset, start, n, votes, s->shares + m * pitch, s);
         for (int64_t i = 0; i < n; i += VL) {
-            vd sum = zero, first = vload(s->shares + i), apart = zero;
+            vd sum = zero, first = vload(s->shares + i), apart = zero, part = zero;
             for (int64_t m = 0; m < members; m++) {
                 vd share = vload(s->shares + m * pitch + i);
                 sum += share;
                 apart = vmax(vabs(share - first), apart);
             }
-            vd average = vselect(veq(apart, zero), first, sum * share_of_one); /* their mean to the bit where all agree */
+            vm same = all_agree(first, apart);
+            vd average = vselect(same, first, sum * share_of_one), inverse = vset(1) / vmax(tiny, average);
             peel(&mean, average);
             for (int64_t m = 0; m < members && (information || own_entropy); m++) {
                 vd share = vload(s->shares + m * pitch + i);
                 if (information)
-                    divergence += vselect(vlt(tiny, average), vkl_term(vmax(tiny, share), vmax(tiny, average), share - average, PRECISE), zero);
+                    part += vratio_term(vmax(tiny, share * inverse), (share - average) * inverse);
                 if (own_entropy)
                     peel(s->own + m, share);
             }
+            divergence += vselect(same, zero, vselect(vlt(tiny, average), average * part, zero));
         }
     }
     struct peeled_row total = peeled_total(&mean);

@@ -9,7 +9,6 @@
 struct short_scratch {
     double *shares; /* members x classes x VL */
     double *entropy, *vote; /* of each member, VL each */
-    int64_t *cast;
     double *buffer;
     char *raw;
 };
@@ -23,7 +22,6 @@ static int64_t lay_out_short(struct short_scratch *s, char *scratch, const membe
     s->shares = cut(&at, 8 * VL * job->members * job->classes);
     s->entropy = cut(&at, 8 * VL * job->members);
     s->vote = cut(&at, 8 * VL * job->members);
-    s->cast = cut(&at, 8 * job->members);
     s->buffer = cut(&at, 8 * VL * job->classes);
     s->raw = cut(&at, 8 * VL * job->classes);
     return at - scratch;
@@ -34,6 +32,9 @@ static void load_columns(const members_job *job, int64_t offset, int rows, doubl
     const int64_t classes = job->classes, across = job->p.batch_strides[1], size = item_size(job->p.dtype);
     const double *from[VL] = {0};
     if (across == classes * size && job->p.along == size) {
+        const char *next = job->p.data + offset + VL * across; /* its rows in the next tile */
+        for (int64_t at = 0; at < rows * across; at += 64)
+            PREFETCH_SECOND(next + at);
         from[0] = load_entries_double(&job->p, offset, 0, rows * classes, s->buffer, s->raw);
         for (int r = 1; r < rows; r++)
             from[r] = from[0] + r * classes;
@@ -62,27 +63,32 @@ static void load_columns(const members_job *job, int64_t offset, int rows, doubl
             memcpy(columns + c * VL + r, from[r] + c, sizeof(double));
 }
 
+/* The sum of each row's weights times `scale`, to twice the digits before it is rounded: NaN where it overflows. */
+INLINE vd sum_columns(const double *columns, int64_t classes, vd scale) {
+    vd sum = vset(0), low = vset(0), lost;
+    for (int64_t c = 0; c < classes; c++) {
+        sum = vtwo_sum(sum, scale * vload(columns + c * VL), &lost);
+        low += lost;
+    }
+    return sum + low;
+}
+
 /* Weights become shares; returns 1, or NaN where a row is invalid. What overflows, or has lost digits below the normal
  * numbers, is added up again, scaled by a power of two. */
 INLINE vd normalise_columns(double *columns, int64_t classes) {
-    vd sum = vset(0), low = vset(INF);
-    for (int64_t c = 0; c < classes; c++) {
-        sum += vload(columns + c * VL);
-        low = vmin(low, vload(columns + c * VL));
-    }
-    const vd one = vset(1);
+    const vd one = vset(1), nan = vset(NOT_A_NUMBER);
+    vd sum = sum_columns(columns, classes, one), least = vset(INF);
     vd scale = vselect(vlt(sum, vset(0x1p-900)), vset(0x1p500), vselect(vlt(sum, vset(INF)), one, vset(0x1p-500)));
-    if (vany(vdiffers(scale, one))) {
-        sum = vset(0);
-        for (int64_t c = 0; c < classes; c++)
-            sum += scale * vload(columns + c * VL);
-    }
-    vd valid = vselect(vlt(vset(0), sum), vselect(vlt(sum, vset(INF)), vset(1), vset(NOT_A_NUMBER)), vset(NOT_A_NUMBER));
-    valid = vselect(vle(vset(0), low), valid, vset(NOT_A_NUMBER));
+    if (vany(vdiffers(scale, one)))
+        sum = sum_columns(columns, classes, scale);
     vd inverse = one / sum;
-    for (int64_t c = 0; c < classes; c++)
-        vstore(columns + c * VL, scale * vload(columns + c * VL) * inverse);
-    return valid;
+    for (int64_t c = 0; c < classes; c++) {
+        vd weight = vload(columns + c * VL);
+        least = vmin(least, weight);
+        vstore(columns + c * VL, scale * weight * inverse);
+    }
+    vd valid = vselect(vlt(vset(0), sum), vselect(vlt(sum, vset(INF)), one, nan), nan);
+    return vselect(vle(vset(0), least), valid, nan);
 }
 
 /* Logits become shares; *entropy is that of each row. */
@@ -132,13 +138,15 @@ static void give_lanes(const members_job *job, int which, int64_t row, int rows,
 static void members_tile(const members_job *job, int64_t row, int rows, struct short_scratch *s) {
     const int own_entropy = job->values[MEMBERS_ALEATORIC] && !job->logits, information = job->values[MEMBERS_EPISTEMIC] != NULL;
     const int votes = job->values[MEMBERS_VARIATION_RATIO] || job->values[MEMBERS_VOTE_ENTROPY];
-    const int64_t members = job->members, classes = job->classes;
-    const vd zero = vset(0), tiny = vset(0x1p-1000), share_of_one = vset(1 / (double)members);
+    const int of_mean = job->values[MEMBERS_TOTAL] || job->values[MEMBERS_MARGIN] || job->values[MEMBERS_LEAST_CONFIDENCE];
+    const int64_t members = job->members, classes = job->classes, pitch = classes * VL;
+    const vd zero = vset(0), one = vset(1), tiny = vset(0x1p-1000), share_of_one = one / vset((double)members);
     struct peeled mean = {zero, zero, zero, zero};
-    vd valid = vset(1), divergence = zero, aleatoric = zero, low = zero, lost, entropy = zero;
+    vd valid = one, divergence = zero, aleatoric = zero, low = zero, lost, entropy = zero;
+    for (int64_t m = 0; m < members; m++) /* all of them first: what was stored a moment ago is slow to read */
+        load_columns(job, row * job->p.batch_strides[1] + m * job->p.batch_strides[0], rows, s->shares + m * pitch, s);
     for (int64_t m = 0; m < members; m++) {
-        double *columns = s->shares + m * classes * VL;
-        load_columns(job, row * job->p.batch_strides[1] + m * job->p.batch_strides[0], rows, columns, s);
+        double *columns = s->shares + m * pitch;
         if (votes)
             vstore(s->vote + m * VL, first_largest(columns, classes));
         valid *= job->logits ? soften_columns(columns, classes, &entropy) : normalise_columns(columns, classes);
@@ -155,32 +163,37 @@ static void members_tile(const members_job *job, int64_t row, int rows, struct s
         const double *column = s->shares + c * VL;
         vd sum = zero, first = vload(column), apart = zero, part = zero;
         for (int64_t m = 0; m < members; m++) {
-            vd share = vload(column + m * classes * VL);
+            vd share = vload(column + m * pitch);
             sum += share;
             apart = vmax(vabs(share - first), apart);
         }
-        vd average = vselect(veq(apart, zero), first, sum * share_of_one); /* their mean to the bit where all agree */
-        vd floor = vmax(tiny, average);
-        peel(&mean, average);
+        vm same = all_agree(first, apart);
+        vd average = vselect(same, first, sum * share_of_one);
+        if (of_mean)
+            peel(&mean, average);
+        vd inverse = one / vmax(tiny, average);
         for (int64_t m = 0; m < members && information; m++) {
-            vd share = vload(column + m * classes * VL);
-            part += vkl_term(vmax(tiny, share), floor, share - average, PRECISE);
+            vd share = vload(column + m * pitch);
+            part += vratio_term(vmax(tiny, share * inverse), (share - average) * inverse);
         }
-        divergence += vselect(vlt(tiny, average), part, zero);
+        divergence += vselect(same, zero, vselect(vlt(tiny, average), average * part, zero));
     }
     give_lanes(job, MEMBERS_TOTAL, row, rows, valid * peeled_entropy(&mean), 1);
     give_lanes(job, MEMBERS_ALEATORIC, row, rows, valid * ((aleatoric + low) / vset((double)members)), 1);
     give_lanes(job, MEMBERS_EPISTEMIC, row, rows, valid * vmax(zero, divergence * share_of_one), 1);
     give_lanes(job, MEMBERS_MARGIN, row, rows, valid * (mean.top - mean.second), 0);
     give_lanes(job, MEMBERS_LEAST_CONFIDENCE, row, rows, valid * mean.rest, 0);
-    for (int r = 0; r < rows && votes; r++) {
-        double vote_entropy;
+    vd most = zero, vote_entropy = zero;
+    for (int64_t c = 0; c < classes && votes; c++) {
+        vd count = zero;
         for (int64_t m = 0; m < members; m++)
-            s->cast[m] = (int64_t)s->vote[m * VL + r];
-        double most = (double)tally(s->cast, members, &vote_entropy) / (double)members;
-        give_value(job, MEMBERS_VARIATION_RATIO, row + r, (1 - most) * vlane(valid, r), 0);
-        give_value(job, MEMBERS_VOTE_ENTROPY, row + r, vote_entropy * vlane(valid, r), 1);
+            count += vselect(veq(vload(s->vote + m * VL), vset((double)c)), one, zero);
+        vd of_all = count / vset((double)members);
+        most = vmax(of_all, most);
+        vote_entropy += minus_x_log_x(of_all);
     }
+    give_lanes(job, MEMBERS_VARIATION_RATIO, row, rows, valid * (one - most), 0);
+    give_lanes(job, MEMBERS_VOTE_ENTROPY, row, rows, valid * vote_entropy, 1);
 }
 
 static void members_short(const members_job *job, int64_t begin, int64_t end, void *scratch) {

@@ -165,6 +165,21 @@ INLINE vd vkl_term(vd a, vd b, vd d, int grade) {
     return vfma(r.s, twice * r.excess, vselect(r.near, r.s * d, far));
 }
 
+/* The same over b, of the ratio s = a/b, not 0, and d = s - 1, which the caller may know to more digits: for many a beside
+ * one b, whose reciprocal is taken once. Where the table has 1 the logarithm is a polynomial in d. */
+INLINE vd vratio_term(vd s, vd d) {
+#if defined(VEC_AVX512)
+    vi index = vtable_index(s);
+    vd lead = vfma(vexponent(s), vset(LN2), vtable(LOG_OFFSET, index));
+    vm near = veq(lead, vset(0));
+    vd r = vselect(near, d, vfma(vsignificand(s), vtable(LOG_RECIPROCAL, index), vset(-1)));
+    vd curved = r * r * vpolynomial(r, LOG_PRECISE, COUNT(LOG_PRECISE));
+    return vfma(s, curved, vselect(near, d * d, vfma(s, lead + r, -d)));
+#else
+    return vkl_term(s, vset(1), d, PRECISE);
+#endif
+}
+
 /* ln x for x in [1, 2]: the significand is x itself, but at 2. */
 INLINE vd vlog_significand(vd x, int grade) {
 #if defined(VEC_AVX512)

@@ -7,7 +7,7 @@ from fastent._docs import documented
 _TEXTS = {
     # first, because it holds another
     "ENTRIES": """out : ndarray, optional
-        float32 or float64 of the shape of z, where to write the result; it is also returned. May be z itself.
+        Floats of the shape of z, where to write the result; it is also returned. May be z itself.
     <WORKERS>
 
     Returns
@@ -22,12 +22,19 @@ _TEXTS = {
         T in softmax(z / T): above 1 flattens, below 1 sharpens.""",
     "BASE": """base : float, optional
         Unit of the result: 2 for bits; nats without it.""",
+    "REDUCED": """sample_weight : array_like, optional
+        A weight for each row.
+    reduction : {"none", "mean", "sum"}
+        A number per row, or one number; the mean divides by the weights.
+    empty : float
+        What the mean over no rows is.""",
     "WORKERS": """workers : int, optional
         Threads; -1 for all. The result does not depend on it.""",
     "RESULT": """Returns
     -------
     ndarray, or a NumPy scalar for 1-D input
-        float64 for float64 logits and for integers; float32 for float32, float16 and bfloat16.""",
+        float64 for float64 logits and for integers; float32 for float32, float16 and bfloat16. Derivatives are of the
+        same dtype.""",
     "INVALID": "A row with NaN or +inf, and one of nothing but -inf, gives nan; no other row notices.",
 }
 

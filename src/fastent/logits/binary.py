@@ -69,7 +69,8 @@ def binary_cross_entropy(
     -----
     Computed as w y softplus(-z) + (1 - y) softplus(z), terms that are never negative. An infinite logit gives the
     limit: 0 if it is right, inf if it is wrong. NaN gives nan. Options are those of PyTorch's
-    `binary_cross_entropy_with_logits`; the default of `reduction` is "none".
+    `binary_cross_entropy_with_logits`, `sample_weight` being its `weight`; but the mean of weighted losses is divided
+    by the sum of their weights, there by their number, and the default of `reduction` is "none".
 
     Examples
     --------

@@ -28,6 +28,7 @@ from fastent._plan import log_of_base
 from fastent.logits._common import described
 
 REDUCTIONS = ("none", "mean", "sum")
+SIDES = {"p": "gradient_first", "q": "gradient"}
 
 
 def check_reduction(function: str, reduction: Any) -> str:
@@ -57,6 +58,44 @@ def reduced(values: Numbers, reduction: str, total: float, empty: float, dtype: 
     return dtype.type(loss / total if reduction == "mean" else loss)
 
 
+def measured(
+    rows: Rows,
+    value: str,
+    *,
+    temperature: Any,
+    base: float | None,
+    sample_weight: Any,
+    reduction: str,
+    empty: float,
+    workers: int | None,
+    labels: Labels | None = None,
+    label_smoothing: Any = 0.0,
+    class_weight: Any = None,
+    mapping: str = "gradient",
+    return_grad: bool = False,
+    return_hess: bool = False,
+) -> Any:
+    """A measure of rows, weighted and reduced, and the derivatives asked for."""
+    function = rows.function
+    temperature, smoothing = check_temperature(function, temperature), check_smoothing(function, label_smoothing)
+    reduction, divisor = check_reduction(function, reduction), log_of_base(function, base)
+    row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
+    class_weights = check_class_weight(function, class_weight, rows.classes)
+    total = mean_weight(rows, labels, row_weights, class_weights) if reduction == "mean" else 1.0
+    derivatives = NO_DERIVATIVES
+    if return_grad or return_hess:
+        derivatives = Derivatives(mapping, return_hess, 1 / total if total else 0.0)
+    values, grad, hess = reduce_logits(
+        rows, value, temperature=temperature, divisor=divisor, labels=labels, smoothing=smoothing,
+        row_weights=row_weights, class_weights=class_weights, derivatives=derivatives,
+        dtype=rows.dtype if reduction == "none" else FLOAT64, workers=workers,
+    )  # fmt: skip
+    loss = reduced(values, reduction, total, empty, rows.dtype)
+    if not (return_grad or return_hess):
+        return loss
+    return (loss, *([grad] if return_grad else []), *([hess] if return_hess else []))
+
+
 @described
 def cross_entropy(
     z: Any,
@@ -84,7 +123,7 @@ def cross_entropy(
     target : array_like
         Integers, one per row: labels. Or numbers of the shape of z: one-hot rows or probabilities, used as they are.
     target_logits : array_like
-        Instead of `target`: t = softmax(target_logits / T), as a teacher gives it.
+        Instead of `target`: t = softmax(target_logits / T), as a teacher gives it; broadcast to the shape of z.
     <AXIS>
     <TEMPERATURE>
     <BASE>
@@ -139,20 +178,22 @@ def cross_entropy(
     if (target is None) == (target_logits is None):
         raise ValueError("cross_entropy: pass either target (labels or probabilities) or target_logits")
     logits = logits_array(function, "z", z)
-    temperature = check_temperature(function, temperature)
-    smoothing = check_smoothing(function, label_smoothing)
-    reduction = check_reduction(function, reduction)
-    divisor = log_of_base(function, base)
     labels = None
     if target_logits is not None:
-        if smoothing or class_weight is not None:
+        if label_smoothing or class_weight is not None:
             raise ValueError("cross_entropy: label_smoothing and class_weight are for target, not for target_logits")
         rows = Rows(
             function, {"z": logits, "target_logits": logits_array(function, "target_logits", target_logits)}, axis
         )
         value = "cross_entropy"
     elif np.ndim(target) == logits.values.ndim:
-        rows = Rows(function, {"z": logits, "target": logits_array(function, "target", target)}, axis)
+        targets = logits_array(function, "target", target)
+        rows = Rows(function, {"z": logits, "target": targets}, axis)
+        if targets.values.shape != logits.values.shape:
+            raise ValueError(
+                f"{function}: the target must have the shape of z, {logits.values.shape}, got {targets.values.shape}; "
+                "np.broadcast_to(target, z.shape) repeats it without a copy"
+            )
         value = "target_loss"
     else:
         rows = Rows(function, {"z": logits}, axis)
@@ -161,22 +202,14 @@ def cross_entropy(
     if labels is None and ignore_index not in (None, NOT_A_CLASS):
         raise ValueError(f"{function}: ignore_index is for labels, got {ignore_index} beside other targets")
     if rows.shape != logits.values.shape:
-        raise ValueError(f"{function}: the target must have the shape of z, {logits.values.shape}, got {rows.shape}")
-    row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
-    class_weights = check_class_weight(function, class_weight, rows.classes)
-    total = mean_weight(rows, labels, row_weights, class_weights) if reduction == "mean" else 1.0
-    derivatives = NO_DERIVATIVES
-    if return_grad or return_hess:
-        derivatives = Derivatives("gradient", return_hess, 1 / total if total else 0.0)
-    values, grad, hess = reduce_logits(
-        rows, value, temperature=temperature, divisor=divisor, labels=labels, smoothing=smoothing,
-        row_weights=row_weights, class_weights=class_weights, derivatives=derivatives,
-        dtype=rows.dtype if reduction == "none" else FLOAT64, workers=workers,
+        raise ValueError(
+            f"{function}: target_logits must broadcast to the shape of z, {logits.values.shape}, got {rows.shape}"
+        )
+    return measured(
+        rows, value, temperature=temperature, base=base, sample_weight=sample_weight, reduction=reduction, empty=empty,
+        workers=workers, labels=labels, label_smoothing=label_smoothing, class_weight=class_weight,
+        return_grad=return_grad, return_hess=return_hess,
     )  # fmt: skip
-    loss = reduced(values, reduction, total, empty, rows.dtype)
-    if not (return_grad or return_hess):
-        return loss
-    return (loss, *([grad] if return_grad else []), *([hess] if return_hess else []))
 
 
 @described
@@ -191,6 +224,7 @@ def kl_divergence(
     reduction: str = "none",
     empty: float = float("nan"),
     return_grad: bool | str = False,
+    return_hess: bool = False,
     workers: int | None = None,
 ) -> Any:
     """Kullback-Leibler divergence of p = softmax(z_p / T) from q = softmax(z_q / T), sum p ln(p / q).
@@ -203,24 +237,22 @@ def kl_divergence(
     <AXIS>
     <TEMPERATURE>
     <BASE>
-    sample_weight : array_like, optional
-        A weight for each row.
-    reduction : {"none", "mean", "sum"}
-        A divergence per row, or one number; the mean divides by the weights.
-    empty : float
-        What the mean over no rows is.
+    <REDUCED>
     return_grad : bool or {"p", "q"}
         Also return the derivative of the result by z_q, (q - p) / T (True or "q"), or by z_p, p (ln(p / q) - KL) / T
         ("p").
+    return_hess : bool
+        Also return the diagonal of the second derivative by z_q, q (1 - q) / T^2.
     <WORKERS>
 
     <RESULT>
-        With `return_grad` a tuple of it and an array of the shape of the logits.
+        With derivatives a tuple: divergence, grad, hess, as far as asked for, these of the shape of the logits.
 
     Notes
     -----
     Each term is p ln(p / q) - p + q, which is never negative, from the differences of the logits: nearly equal rows
-    keep their digits, and equal ones, or ones that differ by a constant, give 0 to rounding. inf where p > 0 and q = 0.
+    keep their digits, and equal ones, or ones that differ by a constant, give 0 to rounding. inf where p > 0 and q = 0:
+    such a divergence has no derivative by z_p, which is then nan for every class with p > 0; that by z_q remains q - p.
     <INVALID>
 
     Source: Kullback & Leibler 1951; as a loss for distillation Hinton, Vinyals & Dean 2015, who multiply it by T^2.
@@ -234,24 +266,14 @@ def kl_divergence(
     >>> logits.kl_divergence(student, teacher, temperature=2.0).round(4)
     array([0.0811])
     """
-    function = "kl_divergence"
-    if return_grad not in (False, True, "p", "q"):
-        raise ValueError(f"{function}: return_grad must be a bool, 'p' or 'q', got {return_grad!r}")
-    rows = _pair(function, z_p, z_q, axis)
-    temperature = check_temperature(function, temperature)
-    reduction = check_reduction(function, reduction)
-    row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
-    total = mean_weight(rows, None, row_weights, None) if reduction == "mean" else 1.0
-    derivatives = NO_DERIVATIVES
-    if return_grad:
-        mapping = "gradient_first" if return_grad == "p" else "gradient"
-        derivatives = Derivatives(mapping, scale=1 / total if total else 0.0)
-    values, grad, _ = reduce_logits(
-        rows, "kl", temperature=temperature, divisor=log_of_base(function, base), row_weights=row_weights,
-        derivatives=derivatives, dtype=rows.dtype if reduction == "none" else FLOAT64, workers=workers,
+    side = _side("kl_divergence", return_grad)
+    if return_hess and side == "p":
+        raise ValueError("kl_divergence: return_hess is for the derivatives by z_q, not beside return_grad='p'")
+    return measured(
+        _pair("kl_divergence", z_p, z_q, axis), "kl", temperature=temperature, base=base, sample_weight=sample_weight,
+        reduction=reduction, empty=empty, workers=workers, mapping=SIDES[side or "q"], return_grad=side is not None,
+        return_hess=return_hess,
     )  # fmt: skip
-    loss = reduced(values, reduction, total, empty, rows.dtype)
-    return (loss, grad) if return_grad else loss
 
 
 @described
@@ -262,9 +284,13 @@ def js_divergence(
     axis: int = -1,
     temperature: float = 1.0,
     base: float | None = None,
+    sample_weight: Any = None,
+    reduction: str = "none",
+    empty: float = float("nan"),
+    return_grad: bool | str = False,
     workers: int | None = None,
 ) -> Any:
-    """Jensen-Shannon divergence of softmax(z_p / T) and softmax(z_q / T): between 0 and ln 2, symmetric.
+    """Jensen-Shannon divergence of p = softmax(z_p / T) and q = softmax(z_q / T): between 0 and ln 2, symmetric.
 
     Parameters
     ----------
@@ -273,9 +299,14 @@ def js_divergence(
     <AXIS>
     <TEMPERATURE>
     <BASE>
+    <REDUCED>
+    return_grad : bool or {"p", "q"}
+        Also return the derivative of the result by z_q, q (ln(q / m) - KL(q, m)) / 2T (True or "q"), or the same of p
+        by z_p ("p").
     <WORKERS>
 
     <RESULT>
+        With `return_grad` a tuple of it and an array of the shape of the logits.
 
     Notes
     -----
@@ -287,12 +318,20 @@ def js_divergence(
     >>> print(logits.js_divergence([0.0, -float("inf")], [-float("inf"), 0.0], base=2))
     1.0
     """
-    function = "js_divergence"
-    rows = _pair(function, z_p, z_q, axis)
-    temperature = check_temperature(function, temperature)
-    divisor = log_of_base(function, base)
-    values, _, _ = reduce_logits(rows, "js", temperature=temperature, divisor=divisor, workers=workers)
-    return values[()]
+    side = _side("js_divergence", return_grad)
+    return measured(
+        _pair("js_divergence", z_p, z_q, axis), "js", temperature=temperature, base=base, sample_weight=sample_weight,
+        reduction=reduction, empty=empty, workers=workers, mapping=SIDES[side or "q"], return_grad=side is not None,
+    )  # fmt: skip
+
+
+def _side(function: str, return_grad: Any) -> str | None:
+    """By whose logits a divergence is derived."""
+    if isinstance(return_grad, str) and return_grad in SIDES:
+        return return_grad
+    if return_grad not in (False, True):
+        raise ValueError(f"{function}: return_grad must be a bool, 'p' or 'q', got {return_grad!r}")
+    return "q" if return_grad else None
 
 
 def _pair(function: str, z_p: Any, z_q: Any, axis: Any) -> Rows:

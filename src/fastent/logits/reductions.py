@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from fastent._logit_rows import (
-    NO_DERIVATIVES,
     NOT_A_CLASS,
     Derivatives,
     Labels,
@@ -19,11 +18,11 @@ from fastent._logit_rows import (
     reduce_logits,
 )
 from fastent._logits import engine
-from fastent._plan import log_of_base
+from fastent._plan import check_out, log_of_base
 from fastent._rows.engine import DTYPES
 from fastent._threads import workers_for
 from fastent.logits._common import described
-from fastent.logits.losses import cross_entropy
+from fastent.logits.losses import cross_entropy, measured
 
 LARGEST_CODES = (engine.VALUES["log_sum_exp"], engine.MAPS["nothing"], engine.FINISHES["as_it_is"])
 
@@ -67,11 +66,7 @@ def _entries(function: str, mapping: str, z: Any, axis: Any, temperature: Any, o
     temperature = check_temperature(function, temperature)
     target = None
     if out is not None:
-        if not isinstance(out, np.ndarray) or out.shape != rows.shape or out.dtype not in (np.float32, np.float64):
-            got = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ValueError(f"{function}: out must be an array of float32 or float64 of shape {rows.shape}, got {got}")
-        if not out.flags.writeable:
-            raise ValueError(f"{function}: out must be writeable, got a read-only array")
+        check_out(function, out, rows.shape)
         direct = out.dtype == rows.dtype and not np.may_share_memory(out, rows.arrays[0].values)
         target = out if direct else None
     _, found, _ = reduce_logits(
@@ -142,6 +137,9 @@ def entropy(
     axis: int = -1,
     temperature: float = 1.0,
     base: float | None = None,
+    sample_weight: Any = None,
+    reduction: str = "none",
+    empty: float = float("nan"),
     return_grad: bool = False,
     workers: int | None = None,
 ) -> Any:
@@ -153,6 +151,7 @@ def entropy(
     <AXIS>
     <TEMPERATURE>
     <BASE>
+    <REDUCED>
     return_grad : bool
         Also return the derivative by z, -a (ln a + H) / T.
     <WORKERS>
@@ -172,12 +171,10 @@ def entropy(
     >>> print(logits.entropy([0.0, -100.0]))  # e**-100 * 101
     3.757276735781045e-42
     """
-    rows = _rows("entropy", z, axis)
-    values, grad, _ = reduce_logits(
-        rows, "entropy", temperature=check_temperature("entropy", temperature), divisor=log_of_base("entropy", base),
-        derivatives=Derivatives("gradient") if return_grad else NO_DERIVATIVES, workers=workers,
+    return measured(
+        _rows("entropy", z, axis), "entropy", temperature=temperature, base=base, sample_weight=sample_weight,
+        reduction=reduction, empty=empty, workers=workers, return_grad=return_grad,
     )  # fmt: skip
-    return (values[()], grad) if return_grad else values[()]
 
 
 @described
