@@ -24,9 +24,9 @@ from fastent._levels import object_array
 from fastent._stream import InputError
 from fastent._terminal import Progress
 
-_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,400})")
+_WHOLE = r"[+-]?(?:0|[1-9][0-9]{0,400})"
+_DECIMAL = re.compile(rf"(?:{_WHOLE}(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NO_DECIMALS = {"nan", "inf", "-inf"}
-_DECIMAL = re.compile(rf"({_WHOLE.pattern}(\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+)?")
 SHORT = 2 << 20  # bytes of a .csv that are read before pyarrow is imported
 BATCH = 1 << 14  # rows between looks at the progress
 SHOWN = 10  # names in a message
@@ -191,20 +191,20 @@ def _numbers_if_all(cells: list[str]) -> Any:
     Integers of up to 64 bits stay as they are. Those that a float would round, beside fractions or empty cells, are
     labels, as are codes like 007: cells that differ stay different.
     """
-    filled = [cell for cell in cells if cell]
     labels = [cell or None for cell in cells]
-    decimals = [cell for cell in filled if cell not in _NO_DECIMALS]
-    if not all(map(_DECIMAL.fullmatch, decimals)) or not decimals:
+    special = [cell for cell in cells if cell in _NO_DECIMALS]
+    decimals = [cell for cell in cells if cell and cell not in _NO_DECIMALS]
+    if not decimals or not all(map(_DECIMAL.fullmatch, decimals)):
         return labels
-    whole = [int(cell) for cell in filled if _WHOLE.fullmatch(cell)]
-    if whole and len(whole) == len(cells):
+    whole = [int(cell) for cell in decimals if cell.lstrip("+-").isdigit()]
+    if len(whole) == len(cells):
         for dtype in (np.int64, np.uint64):
             if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
                 return np.array(whole, dtype)
         return labels
-    if np.isinf([float(cell) for cell in decimals]).any() or max(map(abs, whole), default=0) > 1 << 53:
-        return labels
-    return np.array([float(cell or "nan") for cell in cells])
+    numbers = np.array([float(cell or "nan") for cell in cells])
+    overflows = np.count_nonzero(np.isinf(numbers)) > len(special) - special.count("nan")
+    return labels if overflows or max(map(abs, whole), default=0) > 1 << 53 else numbers
 
 
 # ---- other files ---------------------------------------------------------------------------------------------------
