@@ -214,9 +214,9 @@ def add_command(commands: Any) -> None:
     add = commands.add_parser(
         "associate",
         help="rank the columns of a table by what they tell about one of them",
-        description="Rank the columns of a table by what they tell about a target column, or all pairs of columns.",
+        description="Rank the columns of a table by what they tell about a target column,\nor all pairs of columns.",
         epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.\n"
-        "Cells of a .csv are numbers where a whole column is, in plain decimals: 007 and 1_000 are labels.",
+        "Cells of a .csv are numbers where a whole column is, in plain decimals:\n007 and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add.add_argument(

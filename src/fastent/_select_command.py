@@ -157,10 +157,11 @@ def add_command(commands: Any) -> None:
     add = commands.add_parser(
         "select",
         help="choose the columns of a table that together tell most about one of them",
-        description="Choose the columns of a table that tell most about a target column, one after the other.",
-        epilog="score: the criterion when the column was chosen; gain: what it adds to the information of all columns\n"
-        "before it about the target, which few samples overstate; relevance: its information about the target;\n"
-        "redundancy: its mean information about the columns before it. All in nats.\n\n"
+        description="Choose the columns of a table that tell most about a target column, one after\nthe other.",
+        epilog="score: the criterion when the column was chosen; gain: what it adds to the\n"
+        "information of all columns before it about the target, which few samples\n"
+        "overstate; relevance: its information about the target; redundancy: its mean\n"
+        "information about the columns before it. All in nats.\n\n"
         "Missing cells count as a level of their own.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
