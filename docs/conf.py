@@ -51,6 +51,7 @@ html_title = "fastent"
 html_static_path = ["_static"]
 html_css_files = ["fastent.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "start": []}  # pages without a section
 html_theme_options = {
     "show_prev_next": True,
     "navbar_align": "left",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -87,6 +88,8 @@ def select_columns(args: argparse.Namespace) -> None:
     """fastent select"""
     check_output(args.output, args.table, [".csv"])
     check_output(args.plot, args.table, PICTURES)
+    if args.plot and not find_spec("matplotlib"):
+        raise InputError("--plot needs matplotlib: pip install 'fastent[plot]'")
     with ExitStack() as stack:
         output, picture = (
             stack.enter_context(replacing(Path(path))) if path else None for path in (args.output, args.plot)
@@ -130,10 +133,8 @@ def _selected(args: argparse.Namespace, output: BinaryIO | None, picture: Binary
 
 
 def _draw(found: Any, picture: BinaryIO, kind: str) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        raise InputError("--plot needs matplotlib: pip install fastent[plot]") from None
+    import matplotlib
+
     with matplotlib.rc_context({"backend": "agg"}):
         found.plot().figure.savefig(picture, format=kind, dpi=120)
 

@@ -223,7 +223,7 @@ def _read_arrow(path: str) -> tuple[list[str], list[Any]]:
     try:
         from pyarrow import feather, parquet
     except ImportError:
-        raise InputError(f"{path}: files of this kind need pyarrow: pip install fastent[arrow]") from None
+        raise InputError(f"{path}: files of this kind need pyarrow: pip install 'fastent[arrow]'") from None
     read = parquet.read_table if path.lower().endswith(".parquet") else feather.read_table
     found = read(path)
     return list(found.column_names), list(found.columns)
