@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from scripts import read_terminal
 
-from fastent import _tables
+from fastent import _associate, _tables
 from fastent._stream import InputError
 from fastent.cli import main
 
@@ -186,6 +186,17 @@ def test_what_there_is_instead(names: list[str], wanted: str, words: str) -> Non
     with pytest.raises(InputError) as refusal:
         _tables.check_target("t.csv", names, wanted)
     assert str(refusal.value).endswith(words)
+
+
+def test_a_matrix_too_large_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write("a,b\n1,2\n")
+    monkeypatch.setattr(_associate, "_all_pairs", lambda *_: np.empty((1 << 28, 1 << 28)))
+    assert main(["associate", path, "--pairs", "-o", "out.csv"]) == 2
+    refusal = capsys.readouterr().err
+    assert refusal.startswith("fastent: Unable to allocate") and refusal.count("\n") == 1
+    assert os.listdir() == ["t.csv"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
