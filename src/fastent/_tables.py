@@ -171,7 +171,7 @@ def _cells_by_pyarrow(path: str, width: int, skipped: int, progress: Progress) -
             for batch in reader:
                 batches.append(batch)
                 progress.at(file.tell())
-        table = pa.Table.from_batches(batches, reader.schema).unify_dictionaries()
+            table = pa.Table.from_batches(batches, reader.schema).unify_dictionaries()
     except pa.ArrowException:
         return None
     columns = [column.combine_chunks() for column in table.columns]
