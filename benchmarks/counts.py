@@ -8,13 +8,19 @@ the table from the JSON.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
+from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from works import Work, command_line
 
 from fastent import discrete, encode
+from fastent.cli import main
 
 Array = np.ndarray[Any, Any]
 
@@ -90,6 +96,7 @@ def works(scale: float) -> Iterator[Work]:
         {"scikit-learn": 20},
     )  # fmt: skip
     yield from encodings(rng, n)
+    yield from tables(rng, n // 4)
 
 
 def encodings(rng: np.random.Generator, n: int) -> Iterator[Work]:
@@ -119,6 +126,37 @@ def encodings(rng: np.random.Generator, n: int) -> Iterator[Work]:
                 },
                 {"pandas.factorize, sorted": 1},
             )  # fmt: skip
+
+
+def tables(rng: np.random.Generator, n: int) -> Iterator[Work]:
+    """The command on a CSV file of fractions, whole numbers and words, with pyarrow and without."""
+    import pandas as pd
+
+    def associate(path: str) -> None:
+        with redirect_stdout(StringIO()):
+            if main(["associate", path, "--target", "9"]):
+                raise SystemExit("fastent associate refuses the table")
+
+    def without_pyarrow(path: str) -> None:
+        with patch.dict(sys.modules, pyarrow=None):
+            associate(path)
+
+    columns = [
+        *rng.normal(size=(4, n)).round(5),
+        *rng.integers(0, 20, (4, n)),
+        *np.array(["ash", "elm", "oak"])[rng.integers(0, 3, (2, n))],
+    ]
+    with TemporaryDirectory() as folder:
+        path = f"{folder}/table.csv"
+        pd.DataFrame({str(i): column for i, column in enumerate(columns)}).to_csv(path, index=False)
+        yield Work(
+            f"fastent associate, a CSV of {n} x 10", n * 10, "ns per cell",
+            {
+                "fastent": lambda: associate(path),
+                "fastent, without pyarrow": lambda: without_pyarrow(path),
+                "pandas.read_csv, reading alone": lambda: pd.read_csv(path),
+            },
+        )  # fmt: skip
 
 
 def sorted_split(values: Array, classes: Array) -> tuple[float, float]:

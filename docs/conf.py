@@ -35,7 +35,7 @@ extensions = [
 ]
 myst_enable_extensions = ["dollarmath", "amsmath", "colon_fence"]
 myst_heading_anchors = 3
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_generated/*.md"]  # the latter are parts of other pages
 autosummary_generate = False
 autodoc_typehints = "none"
 autodoc_member_order = "bysource"
@@ -51,6 +51,7 @@ html_title = "fastent"
 html_static_path = ["_static"]
 html_css_files = ["fastent.css"]
 html_show_sourcelink = False
+html_sidebars = {"index": [], "start": []}  # pages without a section
 html_theme_options = {
     "show_prev_next": True,
     "navbar_align": "left",
@@ -101,6 +102,15 @@ def reference_page(name: str) -> str:
     return "\n".join(parts)
 
 
+def modules_list(names: list[str]) -> str:
+    """The modules, each with the first sentence of its docstring."""
+    first = {name: (importlib.import_module(name).__doc__ or "").split("\n\n")[0] for name in names}
+    lines = (
+        f"- [`{name}`](../_generated/reference/{name}.rst): {' '.join(text.split())}\n" for name, text in first.items()
+    )
+    return "".join(lines)
+
+
 COMPAT = [name for name in public_modules() if name.startswith("fastent.compat.")]
 
 
@@ -113,7 +123,8 @@ def differences_page() -> str:
     for name in sorted(names, key=lambda name: ("._" in name, name)):
         about = importlib.import_module(name).__doc__ or ""
         if "\n====" in about:
-            parts += [name, "-" * len(name), ""]
+            heading = about.split()[0] if "._" in name else name  # a private module is about one function
+            parts += [heading, "-" * len(heading), ""]
             parts += [f".. automodule:: {name}", "   :no-members:", "   :no-index:", ""]
     return "\n".join(parts)
 
@@ -124,6 +135,7 @@ def generate(app: Any) -> None:
     modules = public_modules()
     for name in modules:
         write(HERE / "_generated" / "reference" / f"{name}.rst", reference_page(name))
+    write(HERE / "_generated" / "modules.md", modules_list(modules))
     write(HERE / "_generated" / "differences.rst", differences_page())
     write(HERE / "_generated" / "accuracy.md", accuracy_table.markdown())
 

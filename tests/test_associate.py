@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastent import _associate, discrete
+from fastent import _associate, _tables, discrete
 
 pytestmark = pytest.mark.thread_unsafe(reason="each test has a directory and processes of its own")
 
@@ -101,6 +101,19 @@ def test_pairs_write_the_matrix() -> None:
     assert shown[1][:2] == [str(best[0]), str(best[1])]
 
 
+def test_batches_give_what_one_call_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    levels = [3, 70_000, 4, 300, 5, 6, 2]  # columns of several dtypes, in no order of them
+    codes = [rng.integers(0, k, 400).astype(np.min_scalar_type(k)) for k in levels]
+    X = np.stack(codes, axis=1)
+    data = _associate.Table([str(i) for i in range(len(codes))], codes)
+    monkeypatch.setattr(_associate, "BATCH", 2)
+    assert np.array_equal(_associate._all_pairs(data, "vi", 1), discrete.mutual_information_matrix(X, metric="vi"))
+    names, values = _associate.rank(data, "6", ["mi"], 1)
+    want = discrete.mutual_information(X[:, :6], X[:, 6])
+    assert dict(zip(names, values[:, 0].tolist(), strict=True)) == {str(i): mi for i, mi in enumerate(want.tolist())}
+
+
 def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_level() -> None:
     y = np.arange(1000) % 2
     x = y + np.linspace(0, 0.5, 1000)
@@ -132,10 +145,10 @@ def test_cells_that_differ_stay_different(cells: list[str]) -> None:
 
 def test_plain_decimals_are_numbers() -> None:
     cells = ["-1", "+2", "0", "1.50", ".5", "2.", "1e-05", "-1.5E3", "0.0", "", " 7 "]
-    found = _associate._numbers_if_all([cell.strip() for cell in cells])
+    found = _tables._numbers_if_all([cell.strip() for cell in cells])
     np.testing.assert_array_equal(found, [-1, 2, 0, 1.5, 0.5, 2, 1e-5, -1500, 0, np.nan, 7])
-    assert _associate._numbers_if_all(["3", "-4"]).dtype == np.int64
-    np.testing.assert_array_equal(_associate._numbers_if_all(["nan", "-inf", "2"]), [np.nan, -np.inf, 2])
+    assert _tables._numbers_if_all(["3", "-4"]).dtype == np.int64
+    np.testing.assert_array_equal(_tables._numbers_if_all(["nan", "-inf", "2"]), [np.nan, -np.inf, 2])
 
 
 def test_quoted_names_survive() -> None:

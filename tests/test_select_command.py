@@ -101,14 +101,14 @@ def test_parquet_is_the_same_table_as_csv() -> None:
     rows = [["" if k is None else k, repr(float(s)), 0, g] for k, s, g in zip(kind, size, goal, strict=True)]
     write("t.csv", ["kind", "size", "noise", "goal"], *rows)
     assert lines("t.csv", "--target", "goal", "-k", 2, "--bins", "quantile:4") == shown
-    assert "no column 'goal'; it has x" in run("one.parquet", "--target", "goal").stderr
+    assert "no column 'goal'; it has one, 'x'" in run("one.parquet", "--target", "goal").stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
 def test_progress_on_a_terminal_only() -> None:
     fastent = (sys.executable, "-m", "fastent", "select")
     out, seen = on_a_terminal(*fastent, str(CANCER), "--target", "diagnosis", "-k", "20")
-    assert re.search(r"\rreading  \[#*\.+\]\s+\d+%  \d+:\d\d left", seen)
+    assert re.search(r"\rencoding  \[#*\.+\]\s+\d+%  \d+:\d\d left", seen)
     assert re.search(r"\rselect  \[#*\.+\]\s+\d+%  \d+\.\d\d GB/s  \d+:\d\d left", seen)
     frames = seen.split("\r")
     assert max(map(len, frames)) < 80 and frames[-2].strip() == frames[-1] == ""

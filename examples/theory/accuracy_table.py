@@ -119,7 +119,7 @@ def digits(got: Any, exact: mpmath.mpf) -> str:
 def markdown() -> str:
     import scipy
 
-    lines = ["| case | exact value | textbook formula | SciPy | fastent |", "|---|---|---|---|---|"]
+    lines = ["| case | exact value | textbook formula | SciPy | fastent |", "|---|---:|---:|---:|---:|"]
     for case in cases():
         exact = case.exact(*case.rows)
         with warnings.catch_warnings(), np.errstate(all="ignore"):

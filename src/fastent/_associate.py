@@ -6,18 +6,19 @@ table file  ->  columns with names  ->  codes  ->  statistics of pairs  ->  a ra
 from __future__ import annotations
 
 import argparse
-import csv
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
 from fastent import discrete
 from fastent._codes import Encoded, encode
 from fastent._stream import InputError, replacing
+from fastent._tables import check_output, check_several, check_target, read_columns, write_rows
 from fastent._terminal import Progress, number_text, table
 from fastent._threads import check_workers
 
@@ -28,11 +29,9 @@ METRICS = {
     "gain_ratio": "mutual information by the entropy of the column",
     "vi": "variation of information in nats, a distance",
 }
+PAIR_METRICS = ("mi", "nmi", "vi")
 SHOWN = 20
-_WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,400})")
-_NO_DECIMALS = {"nan", "inf", "-inf"}
-_DECIMAL = re.compile(rf"({_WHOLE.pattern}(\.[0-9]*)?|[+-]?\.[0-9]+)([eE][+-]?[0-9]+)?")
-BATCH = 64  # columns between looks at the progress
+BATCH = 256  # columns between looks at the progress; pairs of smaller batches are slower
 
 
 class Table(NamedTuple):
@@ -40,32 +39,14 @@ class Table(NamedTuple):
     codes: list[np.ndarray[Any, Any]]  # one column after the other
 
 
-def read_columns(path: str) -> tuple[list[str], list[Any]]:
-    """Names and columns of a .csv, .npy, .parquet, .arrow or .feather file."""
-    suffix = Path(path).suffix.lower()
-    readers = {
-        ".csv": _read_csv,
-        ".npy": _read_npy,
-        ".parquet": _read_arrow,
-        ".arrow": _read_arrow,
-        ".feather": _read_arrow,
-    }
-    if suffix not in readers:
-        raise InputError(f"cannot read {path}: its suffix must be one of {', '.join(readers)}")
-    try:
-        names, columns = readers[suffix](path)
-    except (OSError, ValueError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise InputError(f"cannot read {path}: {reason}") from None
-    if not columns:
-        raise InputError(f"{path} holds no columns")
-    return names, columns
-
-
-def read_table(path: str, bins: int) -> Table:
-    """The columns of a file as codes."""
+def read_table(path: str, bins: int, target: str | None) -> Table:
+    """The columns of a file as codes; it must have the target, or without one several columns."""
     names, columns = read_columns(path)
-    progress = Progress("reading", len(columns), 0)
+    if target is None:
+        check_several(path, names)
+    else:
+        check_target(path, names, target)
+    progress = Progress("encoding", len(columns), 0)
     codes = []
     try:
         for name, column in zip(names, columns, strict=True):
@@ -77,62 +58,6 @@ def read_table(path: str, bins: int) -> Table:
     finally:
         progress.clear()
     return Table(names, codes)
-
-
-def _read_csv(path: str) -> tuple[list[str], list[Any]]:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.reader(file)
-        names = next(reader, [])
-        rows = [row for row in reader if row]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(names):
-            raise ValueError(f"row {number} has {len(row)} fields, the header has {len(names)}")
-    if len(set(names)) != len(names):
-        raise ValueError("column names repeat in its header")
-    return names, [_numbers_if_all([cell.strip() for cell in column]) for column in zip(*rows, strict=True)]
-
-
-def _numbers_if_all(cells: list[str]) -> Any:
-    """Numbers if every cell that is not empty is a plain decimal one, otherwise strings and None. Among decimals, nan
-    and inf are numbers, too: so programs print them.
-
-    Integers of up to 64 bits stay as they are. Those that a float would round, beside fractions or empty cells, are
-    labels, as are codes like 007: cells that differ stay different.
-    """
-    filled = [cell for cell in cells if cell]
-    labels = [cell or None for cell in cells]
-    decimals = [cell for cell in filled if cell not in _NO_DECIMALS]
-    if not all(map(_DECIMAL.fullmatch, decimals)) or not decimals:
-        return labels
-    whole = [int(cell) for cell in filled if _WHOLE.fullmatch(cell)]
-    if whole and len(whole) == len(cells):
-        for dtype in (np.int64, np.uint64):
-            if np.iinfo(dtype).min <= min(whole) and max(whole) <= np.iinfo(dtype).max:
-                return np.array(whole, dtype)
-        return labels
-    numbers = np.array([float(cell or "nan") for cell in cells])
-    if np.isinf([float(cell) for cell in decimals]).any() or max(map(abs, whole), default=0) > 1 << 53:
-        return labels
-    return numbers
-
-
-def _read_npy(path: str) -> tuple[list[str], list[Any]]:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if array.dtype.names:
-        return list(array.dtype.names), [array[name] for name in array.dtype.names]
-    if array.ndim != 2:
-        raise ValueError(f"it must hold a matrix (rows, columns), but has shape {array.shape}")
-    return [str(i) for i in range(array.shape[1])], [array[:, i] for i in range(array.shape[1])]
-
-
-def _read_arrow(path: str) -> tuple[list[str], list[Any]]:
-    try:
-        from pyarrow import feather, parquet  # type: ignore[import-untyped]
-    except ImportError:
-        raise InputError(f"{path}: files of this kind need pyarrow: pip install fastent[arrow]") from None
-    read = parquet.read_table if path.lower().endswith(".parquet") else feather.read_table
-    found = read(path)
-    return list(found.column_names), list(found.columns)
 
 
 def encoded_column(column: Any) -> Encoded:
@@ -165,6 +90,16 @@ def stacked(codes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return matrix
 
 
+def _batches(codes: Sequence[np.ndarray[Any, Any]]) -> Iterator[list[int]]:
+    """Positions of columns, a batch between looks at the progress, of one dtype each: where one column has so many
+    levels that it is counted by sorting, those with it are, too.
+    """
+    order = sorted(range(len(codes)), key=lambda i: codes[i].itemsize)
+    for _, equal in groupby(order, key=lambda i: codes[i].itemsize):
+        while batch := list(islice(equal, BATCH)):
+            yield batch
+
+
 def _metric(name: str, codes: np.ndarray[Any, Any], target: np.ndarray[Any, Any], workers: int | None) -> Any:
     function: Any = {
         "mi": discrete.mutual_information,
@@ -183,11 +118,11 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     values = np.empty((len(others), len(metrics)))
     progress = Progress("associate", len(others), sum(data.codes[i].nbytes for i in others))
     try:
-        for begin in range(0, len(others), BATCH):
-            batch = stacked([data.codes[i] for i in others[begin : begin + BATCH]])
+        for batch in _batches([data.codes[i] for i in others]):
+            columns = stacked([data.codes[others[i]] for i in batch])
             for m, name in enumerate(metrics):
-                values[begin : begin + BATCH, m] = _metric(name, batch, goal, workers)
-            progress.add(batch.shape[1])
+                values[batch, m] = _metric(name, columns, goal, workers)
+            progress.add(len(batch))
     finally:
         progress.clear()
     sign = 1.0 if metrics[0] == "vi" else -1.0
@@ -195,77 +130,73 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     return [data.names[others[i]] for i in order], values[order]
 
 
-def check_csv(output: str) -> None:
-    if Path(output).suffix.lower() != ".csv":
-        raise InputError(f"cannot write {output}: its suffix must be .csv")
+def _all_pairs(data: Table, metric: str, workers: int | None) -> np.ndarray[Any, Any]:
+    """The metric of every column with every other, batch by batch."""
+    batches = list(_batches(data.codes))
+    stacks = [stacked([data.codes[i] for i in batch]) for batch in batches]
+    matrix = np.empty((len(data.codes), len(data.codes)))
+    progress = Progress("associate", matrix.size, 0)
+    try:
+        for a, (rows, x) in enumerate(zip(batches, stacks, strict=True)):
+            for columns, y in zip(batches[: a + 1], stacks, strict=False):
+                other = None if y is x else y  # within a batch half of the pairs is counted
+                found = discrete.mutual_information_matrix(x, other, metric=metric, workers=workers)
+                matrix[np.ix_(rows, columns)] = found
+                matrix[np.ix_(columns, rows)] = found.T
+                progress.add(found.size * (1 if y is x else 2))
+    finally:
+        progress.clear()
+    return matrix
 
 
-def write_csv(output: str, head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    check_csv(output)
-    with replacing(Path(output)) as binary:
-        text = "\n".join(",".join(_field(cell) for cell in row) for row in (head, *rows)) + "\n"
-        binary.write(text.encode())
-
-
-def _field(cell: Any) -> str:
-    text = cell if isinstance(cell, str) else repr(float(cell))
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
-
-
-def _run_target(args: argparse.Namespace, data: Table) -> None:
-    if args.target not in data.names:
-        raise InputError(f"{args.table} has no column {args.target!r}; it has {', '.join(data.names[:10])}")
-    if len(data.names) < 2:
-        raise InputError(f"{args.table} has no column beside {args.target!r}")
+def _target_lines(args: argparse.Namespace, data: Table, file: BinaryIO | None) -> list[str]:
     names, values = rank(data, args.target, args.metric, args.workers)
-    if args.output:
-        write_csv(
-            args.output, ["column", *args.metric], [[name, *row] for name, row in zip(names, values, strict=True)]
-        )
+    if file:
+        write_rows(file, ["column", *args.metric], ([name, *row] for name, row in zip(names, values, strict=True)))
     shown = names[:SHOWN]
     cells = [[name, *map(number_text, row)] for name, row in zip(shown, values, strict=False)]
-    print(*table(["column", *args.metric], cells), sep="\n")
+    lines = table(["column", *args.metric], cells)
     if len(names) > len(shown):
-        print(f"({len(shown)} of {len(names):,} columns; -o FILE.csv writes all of them)")
+        lines.append(f"({len(shown)} of {len(names):,} columns; -o FILE.csv writes all of them)")
+    return lines
 
 
-def _run_pairs(args: argparse.Namespace, data: Table) -> None:
-    if len(args.metric) != 1 or args.metric[0] not in ("mi", "nmi", "vi"):
-        raise InputError("--pairs takes one --metric: mi, nmi or vi")
-    if len(data.names) < 2:
-        raise InputError(f"{args.table} has one column, {data.names[0]!r}; --pairs needs two or more")
+def _pairs_lines(args: argparse.Namespace, data: Table, file: BinaryIO | None) -> list[str]:
     metric = args.metric[0]
-    matrix = discrete.mutual_information_matrix(stacked(data.codes), metric=metric, workers=args.workers)
-    if args.output:
-        write_csv(args.output, ["", *data.names], [[name, *row] for name, row in zip(data.names, matrix, strict=True)])
+    matrix = _all_pairs(data, metric, args.workers)
+    if file:
+        write_rows(file, ["", *data.names], ([name, *row] for name, row in zip(data.names, matrix, strict=True)))
     left, right = np.triu_indices(len(data.names), 1)
     order = np.argsort((1.0 if metric == "vi" else -1.0) * matrix[left, right], kind="stable")[:SHOWN]
     cells = [[data.names[left[i]], data.names[right[i]], number_text(matrix[left[i], right[i]])] for i in order]
-    print(*table(["column", "column", metric], cells), sep="\n")
+    lines = table(["column", "column", metric], cells)
     if len(left) > len(order):
-        print(f"({len(order)} of {len(left):,} pairs; -o FILE.csv writes the matrix)")
+        lines.append(f"({len(order)} of {len(left):,} pairs; -o FILE.csv writes the matrix)")
+    return lines
 
 
 def associate(args: argparse.Namespace) -> None:
     """fastent associate"""
     if args.pairs == (args.target is not None):
         raise InputError("pass either --target COLUMN or --pairs")
+    if args.pairs and (len(args.metric) != 1 or args.metric[0] not in PAIR_METRICS):
+        raise InputError(f"--pairs takes one --metric: {', '.join(PAIR_METRICS)}")
     if args.workers is not None:
         try:
             check_workers("associate", args.workers)
         except ValueError as error:
             raise InputError(str(error)) from None
-    data = read_table(args.table, args.bins)
-    if args.pairs:
-        _run_pairs(args, data)
-    else:
-        _run_target(args, data)
+    check_output(args.output, args.table, [".csv"])
+    with replacing(Path(args.output)) if args.output else nullcontext() as file:
+        data = read_table(args.table, args.bins, args.target)
+        lines = (_pairs_lines if args.pairs else _target_lines)(args, data, file)
+    print(*lines, sep="\n")
     if args.output:
         print(f"written    {args.output}", file=sys.stderr)
 
 
 def _metrics(text: str) -> list[str]:
-    names = text.replace("-", "_").split(",")
+    names = text.lower().replace("-", "_").split(",")
     for name in names:
         if name not in METRICS:
             raise argparse.ArgumentTypeError(f"there is no metric {name!r}; there is {', '.join(METRICS)}")
@@ -283,12 +214,14 @@ def add_command(commands: Any) -> None:
     add = commands.add_parser(
         "associate",
         help="rank the columns of a table by what they tell about one of them",
-        description="Rank the columns of a table by what they tell about a target column, or all pairs of columns.",
+        description="Rank the columns of a table by what they tell about a target column,\nor all pairs of columns.",
         epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.\n"
-        "Cells of a .csv are numbers where a whole column is, in plain decimals: 007, nan and 1_000 are labels.",
+        "Cells of a .csv are numbers where a whole column is, in plain decimals:\n007 and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("table", metavar="TABLE", help=".csv with a header, .npy matrix; with pyarrow .parquet, .feather")
+    add.add_argument(
+        "table", metavar="TABLE", help=".csv with a header, .npy matrix; with pyarrow .parquet, .arrow, .feather"
+    )
     add.add_argument("--target", metavar="COLUMN", help="name of the target column (of a .npy file: its number)")
     add.add_argument("--pairs", action="store_true", help="all pairs of columns instead")
     add.add_argument(

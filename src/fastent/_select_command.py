@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from io import BytesIO
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
-from fastent._associate import check_csv, encoded_column, read_columns, stacked, write_csv
+from fastent._associate import encoded_column, stacked
 from fastent._stream import InputError, replacing
+from fastent._tables import check_output, check_target, read_columns, write_rows
 from fastent._terminal import Progress, number_text, table
 
 PICTURES = (".png", ".svg", ".pdf")
@@ -43,10 +45,7 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
     from fastent.feature_selection._inputs import MOST_FLOAT_LABELS
 
     names, columns = read_columns(args.table)
-    if args.target not in names:
-        raise InputError(f"{args.table} has no column {args.target!r}; it has {', '.join(names[:10])}")
-    if len(names) < 2:
-        raise InputError(f"{args.table} has no column beside {args.target!r}")
+    check_target(args.table, names, args.target)
     encoded = encoded_column(columns[names.index(args.target)])
     goal, levels = encoded.codes, encoded.levels if encoded.missing is None else encoded.levels[:-1]
     if isinstance(levels, np.ndarray) and levels.dtype.kind == "f" and len(levels) > MOST_FLOAT_LABELS:
@@ -54,7 +53,7 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
             f"{args.table}, column {args.target}: {len(levels)} different numbers are a continuous target; "
             "cut it into bins first"
         )
-    progress = Progress("reading", len(columns), 0)
+    progress = Progress("encoding", len(columns), 0)
     kept, codes = [], []
     try:
         for name, column in zip(names, columns, strict=True):
@@ -87,12 +86,24 @@ def gains_of(codes: Array, y: Array, indices: Array) -> list[float]:
 
 def select_columns(args: argparse.Namespace) -> None:
     """fastent select"""
+    check_output(args.output, args.table, [".csv"])
+    check_output(args.plot, args.table, PICTURES)
+    if args.plot and not find_spec("matplotlib"):
+        raise InputError("--plot needs matplotlib: pip install 'fastent[plot]'")
+    with ExitStack() as stack:
+        output, picture = (
+            stack.enter_context(replacing(Path(path))) if path else None for path in (args.output, args.plot)
+        )
+        lines = _selected(args, output, picture)
+    print(*lines, sep="\n")
+    for path in (args.output, args.plot):
+        if path:
+            print(f"written    {path}", file=sys.stderr)
+
+
+def _selected(args: argparse.Namespace, output: BinaryIO | None, picture: BinaryIO | None) -> list[str]:
     from fastent.feature_selection.selecting import selected
 
-    if args.output:
-        check_csv(args.output)
-    if args.plot and Path(args.plot).suffix.lower() not in PICTURES:
-        raise InputError(f"cannot write {args.plot}: its suffix must be one of {', '.join(PICTURES)}")
     names, codes, y = _read(args)
     matrix = stacked(codes)
     k = min(args.k, len(names))
@@ -110,31 +121,22 @@ def select_columns(args: argparse.Namespace) -> None:
     columns = [found.scores.tolist(), gains, found.relevance.tolist(), found.redundancy.tolist()]
     numbers = list(zip(*columns, strict=True))
     head = ["column", "score", "gain", "relevance", "redundancy"]
-    if args.output:
-        rows = [[name, *row] for name, row in zip(found.names, numbers, strict=True)]
-        write_csv(args.output, head, rows)
-    if args.plot:
-        _draw(found, args.plot)
+    if output:
+        write_rows(output, head, ([name, *row] for name, row in zip(found.names, numbers, strict=True)))
+    if picture:
+        _draw(found, picture, Path(args.plot).suffix[1:].lower())
     cells = [
         [str(i), name, *map(number_text, row)]
         for i, (name, row) in enumerate(zip(found.names, numbers, strict=True), 1)
     ]
-    print(*table(["step", *head], cells), sep="\n")
-    for output in (args.output, args.plot):
-        if output:
-            print(f"written    {output}", file=sys.stderr)
+    return table(["step", *head], cells)
 
 
-def _draw(found: Any, output: str) -> None:
-    try:
-        import matplotlib
-    except ImportError:
-        raise InputError("--plot needs matplotlib: pip install fastent[plot]") from None
+def _draw(found: Any, picture: BinaryIO, kind: str) -> None:
+    import matplotlib
+
     with matplotlib.rc_context({"backend": "agg"}):
-        picture = BytesIO()
-        found.plot().figure.savefig(picture, format=Path(output).suffix[1:].lower(), dpi=120)
-    with replacing(Path(output)) as file:
-        file.write(picture.getvalue())
+        found.plot().figure.savefig(picture, format=kind, dpi=120)
 
 
 def _whole(text: str) -> int:
@@ -156,14 +158,17 @@ def add_command(commands: Any) -> None:
     add = commands.add_parser(
         "select",
         help="choose the columns of a table that together tell most about one of them",
-        description="Choose the columns of a table that tell most about a target column, one after the other.",
-        epilog="score: the criterion when the column was chosen; gain: what it adds to the information of all columns\n"
-        "before it about the target, which few samples overstate; relevance: its information about the target;\n"
-        "redundancy: its mean information about the columns before it. All in nats.\n\n"
+        description="Choose the columns of a table that tell most about a target column, one after\nthe other.",
+        epilog="score: the criterion when the column was chosen; gain: what it adds to the\n"
+        "information of all columns before it about the target, which few samples\n"
+        "overstate; relevance: its information about the target; redundancy: its mean\n"
+        "information about the columns before it. All in nats.\n\n"
         "Missing cells count as a level of their own.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add.add_argument("table", metavar="TABLE", help=".csv with a header, .npy matrix; with pyarrow .parquet, .feather")
+    add.add_argument(
+        "table", metavar="TABLE", help=".csv with a header, .npy matrix; with pyarrow .parquet, .arrow, .feather"
+    )
     add.add_argument(
         "--target", metavar="COLUMN", required=True, help="name of the target column (of a .npy file: its number)"
     )

@@ -19,7 +19,10 @@ class Progress:
             self.width = (os.get_terminal_size(sys.stderr.fileno()).columns or 80) - 1
 
     def add(self, rows: int) -> None:
-        self.done += rows
+        self.at(self.done + rows)
+
+    def at(self, rows: int) -> None:
+        self.done = rows
         elapsed = time.perf_counter() - self.start
         if not self.width or not self.done or elapsed < self.next:
             return

@@ -4,6 +4,7 @@
     fastent score INPUT --logits --measure NAME [--labels FILE [--ignore-index N] | --against Q] [--temperature T] ...
     fastent compare TEACHER STUDENT [--temperature T] [--probabilities]
     fastent associate TABLE [--target COLUMN] [--metric NAME,...] [--pairs] [-o OUT.csv]
+    fastent select TABLE --target COLUMN [-k K] [--criterion NAME] [-o OUT.csv] [--plot OUT.png]
     fastent info
 
 Exit codes: 0 done; 2 wrong usage or unusable files, with one line on stderr that says why; 130 stopped by Ctrl-C.
@@ -377,8 +378,8 @@ def count(text: str) -> int:
 
 
 def parser() -> Parser:
-    names = textwrap.fill(", ".join(measures()), 100, break_on_hyphens=False)
-    parser = Parser(prog="fastent", description="Information-theoretic measures of the rows of large arrays.")
+    names = textwrap.fill(", ".join(measures()), 76, break_on_hyphens=False)
+    parser = Parser(prog="fastent", description="Information-theoretic measures of large arrays and tables.")
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add = commands.add_parser(
         "score",
@@ -424,7 +425,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     except BrokenPipeError:  # whoever read our output has seen enough; keep the interpreter from flushing into it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (InputError, OSError) as error:
+    except (InputError, OSError, MemoryError) as error:
         print(f"fastent: {error}", file=sys.stderr)
         return 2
     return 0

@@ -1,11 +1,13 @@
 r"""SciPy's entropy functions on fastent's engine: change the import, keep the program.
 
+The line ::
+
     from fastent.compat.scipy import differential_entropy, entropy, jensenshannon, entr, rel_entr, kl_div
 
 replaces ``scipy.stats.entropy``, ``scipy.spatial.distance.jensenshannon`` and ``scipy.special.entr``, ``rel_entr``,
 ``kl_div`` of SciPy 1.17: the same signatures, defaults (``axis=0``), conventions, dtypes, warnings and messages, with
 the speed and the accuracy of `fastent.distributions`. SciPy need not be installed. ``differential_entropy`` has a list
-of its own, in `_scipy_differential`. Every difference:
+of its own. Every other difference:
 
 ======================================================= ============================== ==============================
 case                                                    SciPy                          fastent.compat.scipy

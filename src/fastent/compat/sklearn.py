@@ -1,6 +1,8 @@
 """scikit-learn's clustering agreement, log loss and feature scores on fastent's engines: change the import, no more.
 
-    from fastent.compat.sklearn import adjusted_mutual_info_score, log_loss, mutual_info_classif, mutual_info_score
+The line ::
+
+    from fastent.compat.sklearn import log_loss, mutual_info_classif, mutual_info_score
 
 replaces the functions of that name in ``sklearn.metrics``, ``sklearn.metrics.cluster`` and
 ``sklearn.feature_selection`` of scikit-learn 1.9: the same signatures, defaults, values, types, warnings and messages,
