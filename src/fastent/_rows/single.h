@@ -80,7 +80,7 @@ INLINE void refuse_negative(const struct span *spans, int rows, vsi signs, struc
     if (!sany(slt(sfrom_bits((signs & sset_bits(UINT32_C(1) << 31)) | sset_bits(UINT32_C(0x3f800000))), sset(0))))
         return;
     vs bottom[VL];
-    vd lowest_entry[2];
+    vd lowest_entry[2] = {vset(0), vset(0)};
     for (int r = 0; r < (rows ? rows : 1); r++) {
         bottom[r] = sset((float)INF);
         for (int64_t i = 0; i < spans[r].count + (spans[r].tail > 0); i++)
