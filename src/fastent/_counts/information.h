@@ -53,6 +53,14 @@ INLINE struct parts total_of(counts_parts counts, int64_t n, int two_parts) {
     return (struct parts){vset(high), vset(low)};
 }
 
+/* Of integers, whose sums are exact. */
+INLINE struct parts total_of_integers(const double *counts, int64_t n) {
+    double total = 0;
+    for (int64_t i = 0; i < n; i++)
+        total += counts[i];
+    return (struct parts){vset(total), vset(0)};
+}
+
 /* part ln(whole/part): never negative, and with all digits where little is left. */
 INLINE vd surprise(struct parts part, struct parts whole) {
     vd rest = (whole.high - part.high) + (whole.low - part.low);
@@ -114,12 +122,12 @@ INLINE vd shared_term(struct parts c, struct parts total, struct parts row, stru
 INLINE void statistics_in(const counts_cells *t, int mi_only, int two_parts, double *result) {
     const struct parts nothing = {vset(0), vset(0)}, one = {vset(1), vset(0)};
     struct parts joint = nothing, x_given_y = nothing, y_given_x = nothing, shared = nothing;
-    /* two orders of adding weights up; half of both is the same for (y, x) */
-    const struct parts of_x = total_of(t->x_counts, t->x_levels, two_parts);
-    const struct parts of_y = total_of(t->y_counts, t->y_levels, two_parts);
-    struct parts total;
-    total.high = vtwo_sum(of_x.high * vset(0.5), of_y.high * vset(0.5), &total.low);
-    total.low += (of_x.low + of_y.low) * vset(0.5);
+    struct parts total = total_of_integers(t->x_counts.high, t->x_levels);
+    if (two_parts) { /* two orders of adding weights up; half of both is the same for (y, x) */
+        const struct parts of_x = total_of(t->x_counts, t->x_levels, 1), of_y = total_of(t->y_counts, t->y_levels, 1);
+        total.high = vtwo_sum(of_x.high * vset(0.5), of_y.high * vset(0.5), &total.low);
+        total.low += (of_x.low + of_y.low) * vset(0.5);
+    }
     const double whole = vlane(total.high, 0);
     int64_t x_used = 0, y_used = 0;
     for (int64_t i = 0; i < t->x_levels; i++)
@@ -148,9 +156,11 @@ INLINE void statistics_in(const counts_cells *t, int mi_only, int two_parts, dou
         if (two_parts)
             add_exactly(&shared, row.high * vacant.low + row.low * vacant.high);
     }
-    result[COUNTS_H_XY] = rounded_total(&joint) / whole;
-    result[COUNTS_H_X_GIVEN_Y] = rounded_total(&x_given_y) / whole;
-    result[COUNTS_H_Y_GIVEN_X] = rounded_total(&y_given_x) / whole;
+    if (!mi_only) {
+        result[COUNTS_H_XY] = rounded_total(&joint) / whole;
+        result[COUNTS_H_X_GIVEN_Y] = rounded_total(&x_given_y) / whole;
+        result[COUNTS_H_Y_GIVEN_X] = rounded_total(&y_given_x) / whole;
+    }
     if (!mi_only || t->n == x_used || t->n == y_used) {
         result[COUNTS_H_X] = entropy_of(t->x_counts.high, t->x_levels, whole);
         result[COUNTS_H_Y] = entropy_of(t->y_counts.high, t->y_levels, whole);

@@ -94,7 +94,7 @@ cdef class PairCounter:
     def tiles(self, offsets):
         """Column numbers where tiles begin: enough of them for the workers, and few enough planes for the cache."""
         cdef int64_t total = offsets.max()
-        cdef int64_t tiles = max(ceil_div(total, TILE_PLANES), <int64_t>(4 * self.workers ** 0.5))
+        cdef int64_t tiles = max(ceil_div(total, TILE_PLANES), <int64_t>(3 * self.workers ** 0.5))
         cdef int64_t planes = max(MIN_TILE_PLANES, OVERLAP_STRIP * ceil_div(total, OVERLAP_STRIP * tiles))
         begins, begin, last = [0], 0, len(offsets) - 1
         while begin < last:
