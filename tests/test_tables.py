@@ -91,6 +91,15 @@ def test_samples_of_weights_of_any_size(rng: np.random.Generator) -> None:
             assert got == pytest.approx(want, rel=1e-13, abs=REACH), name
 
 
+@pytest.mark.parametrize(
+    "weights", [[1, 1e-20], [1, 1e-310, 0], [1e300, 1e-8], [1e-310, 1e-320, 3e-312], [1e308, 1e308, 1]]
+)
+def test_entropy_of_weights_of_any_size(weights: list[float]) -> None:
+    table = np.array([weights])
+    want = textbook(table)["joint_entropy"]
+    assert discrete.entropy(range(len(weights)), weights=weights) == pytest.approx(want, rel=1e-15, abs=REACH)
+
+
 def test_each_table_of_a_stack_has_its_own_size() -> None:
     table = np.array([[3.0, 1], [2, 7]])
     want = discrete.mutual_information(contingency=table)

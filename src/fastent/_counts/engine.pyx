@@ -432,12 +432,19 @@ def statistics_of_cells(counts, x, y, int64_t x_levels, int64_t y_levels, low=No
 
 
 def entropy_of_counts(counts):
-    """-sum p ln p of each row of a float64 matrix of counts; 0 where there are none."""
+    """-sum p ln p of each row of a float64 matrix of counts; nan where there are none."""
     cdef const double[:, ::1] view = counts
     result = np.zeros(view.shape[0])
     cdef double[::1] out = result
-    cdef int64_t i
+    cdef int64_t i, n = view.shape[1]
+    cdef Scratch scratch = Scratch(16 * n)
+    cdef double *room = <double *>scratch.memory
+    cdef counts_parts values = parts_in(&room, n, True, False)
     with nogil:
         for i in range(view.shape[0]):
-            out[i] = active.entropy(&view[i, 0], view.shape[1])
+            if are_whole(&view[i, 0], n):
+                out[i] = active.entropy(&view[i, 0], n)
+            else:
+                scale(&view[i, 0], NULL, n, values)
+                out[i] = active.entropy(values.high, n)
     return result
