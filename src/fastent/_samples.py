@@ -272,7 +272,8 @@ def pair_statistics(
     plain = weights is None and x.kept is None and other.kept is None
     levels = max(int(x.levels.max(initial=1)), int(other.levels.max(initial=1)))
     numbers = [STATISTICS[name] for name in which]
-    if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
+    one_by_one = y is not None and y.codes.shape[1] == 1
+    if plain and not one_by_one and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
         threads = workers_for(function, workers, x.codes.size)
         y_codes, y_levels = (None, None) if y is None else (y.codes, y.levels)
         counter = PairCounter(x.codes, x.levels, y_codes, y_levels, threads)
@@ -308,14 +309,14 @@ def read_cells(function: str, contingency: Any) -> Sample | Array:
         sparse = contingency.tocoo(copy=True)
         _check_shape(function, sparse.shape, sparse.ndim == 2)
         sparse.sum_duplicates()
-        data = _real_cells(function, sparse.data)
+        data = real_cells(function, sparse.data)
         kept = data > 0
         row, column, data = sparse.row[kept].astype(np.int64), sparse.col[kept].astype(np.int64), data[kept]
         margins = [np.zeros(size) for size in sparse.shape]
         np.add.at(margins[0], row, data)
         np.add.at(margins[1], column, data)
         return Sample(row, column, data, *margins)
-    table = _real_cells(function, contingency)
+    table = real_cells(function, contingency)
     _check_shape(function, table.shape, table.ndim >= 2)
     return table
 
@@ -331,7 +332,8 @@ def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
         raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {shape}")
 
 
-def _real_cells(function: str, cells: Any) -> Array:
+def real_cells(function: str, cells: Any) -> Array:
+    """A table of any number of dimensions: float64, finite, at least 0."""
     values = np.asarray(real_numbers(function, "contingency", cells), np.float64, order="C")
     _check_cells(function, values)
     return values
@@ -423,6 +425,15 @@ def measure(
     return found[0] if left.single else found
 
 
+def read_pair(function: str, x: Any, y: Any, missing: str, workers: int | None) -> tuple[Columns, Columns | None]:
+    """Columns of x and those of y, if any."""
+    left = read_columns(function, "x", x, missing, workers)
+    right = None if y is None else read_columns(function, "y", y, missing, workers)
+    if right is not None:
+        check_lengths(function, left, right, ("x", "y"))
+    return left, right
+
+
 def measure_pairs(
     function: str, x: Any, y: Any, which: tuple[str, ...], weights: Any, missing: str, workers: int | None
 ) -> Array:
@@ -432,9 +443,6 @@ def measure_pairs(
     if left is not None and (y is None or (right is not None and len(left.codes) == len(right.codes))):
         with contextlib.suppress(_WrongGuess):
             return pair_statistics(function, left, right, which, None, workers)
-    left = read_columns(function, "x", x, missing, workers)
-    right = None if y is None else read_columns(function, "y", y, missing, workers)
-    if right is not None:
-        check_lengths(function, left, right, ("x", "y"))
+    left, right = read_pair(function, x, y, missing, workers)
     w = relative_weights(function, weights, len(left.codes))
     return pair_statistics(function, left, right, which, w, workers)

@@ -30,13 +30,9 @@ from fastent.discrete.information import (
     pmi,
     variation_of_information,
 )
-from fastent.discrete.several import (
-    conditional_mutual_information,
-    interaction_information,
-    mutual_information_matrix,
-    total_correlation,
-)
-from fastent.discrete.significance import g_test, permutation_test
+from fastent.discrete.pairs import mutual_information_matrix
+from fastent.discrete.several import conditional_mutual_information, interaction_information, total_correlation
+from fastent.discrete.significance import g_test, g_test_matrix, permutation_test, permutation_test_matrix
 from fastent.discrete.splits import BestSplit, best_split
 
 __all__ = [
@@ -52,6 +48,7 @@ __all__ = [
     "entropy",
     "entropy_of_counts",
     "g_test",
+    "g_test_matrix",
     "gain_ratio",
     "homogeneity_completeness_v_measure",
     "information_gain",
@@ -61,6 +58,7 @@ __all__ = [
     "mutual_information_matrix",
     "normalized_mutual_information",
     "permutation_test",
+    "permutation_test_matrix",
     "pmi",
     "purity",
     "symmetric_uncertainty",

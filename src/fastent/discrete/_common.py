@@ -20,10 +20,23 @@ _OPTIONS = {
     contingency : array_like or sparse matrix, optional
         Instead of x and y, their table: counts or weights of shape (levels of x, levels of y), or a stack of such. That
         of samples that come in pieces is made by `discrete.add_tables`.""",
+    "XYZ": """x : array_like
+        Labels, (samples,) or (samples, columns): one value, or one per column.
+    y, z : array_like
+        Labels, (samples,).
+    contingency : array_like, optional
+        Instead of x, y and z, their table: counts or weights of shape (levels of x, levels of y, levels of z), or a
+        stack of such.""",
     "BASE": """base : float, optional
         Unit of the result: 2 for bits, 10 for hartleys; nats without it.""",
     "WEIGHTS": """weights : array_like, optional
         Weight of each sample, finite and at least 0.""",
+    "TIMES": """weights : array_like, optional
+        How often each sample was seen: whole numbers, because chance is that of shuffled samples.""",
+    "PERMUTATIONS": """permutations : int
+        Number of random tables.
+    rng : int, numpy.random.Generator or None
+        Seed or generator of these.""",
     "COMMON": """missing : {"raise", "level", "omit"}
         What becomes of missing labels (None, nan, nulls): a ValueError that names the first one, one more level, or
         samples that are left out wherever they miss a label of the pair.

@@ -13,7 +13,8 @@ from fastent._estimators import check_estimator, entropy_of_counts
 from fastent._plan import log_of_base
 from fastent._samples import Array
 from fastent._threads import workers_for
-from fastent.discrete._common import described, in_unit, ratio, select
+from fastent.discrete import _metrics
+from fastent.discrete._common import described, in_unit, select
 from fastent.discrete.counting import complete_samples, dense_tables
 
 
@@ -285,7 +286,7 @@ def gain_ratio(
     np.float64(0.5)
     """
     found = _samples.measure("gain_ratio", x, y, contingency, weights, missing, workers)
-    return ratio(select(found, "mi"), select(found, "h_x"), 0.0)
+    return _metrics.gain_ratio(_metrics.facts_of(found), _metrics.Options())
 
 
 @described

@@ -1,0 +1,321 @@
+# cython: cdivision=True
+"""What two labellings share by chance, given how often their levels occur: its mean, and tables drawn at random."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from cython.parallel cimport prange, threadid
+from libc.math cimport exp, log, sqrt
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+
+from fastent._counts.engine cimport COUNTS_MI, COUNTS_STATISTICS, active, counts_table
+from fastent._engine cimport Scratch, ceil_div, whole_lines
+from fastent._openmp cimport enter_region, leave_region
+
+import numpy as np
+
+cdef enum:
+    DRAWN = 16              # tables of a pair that a worker draws at a time
+    SLICE_NS = 100_000_000  # of work per worker between looks at Ctrl-C
+    FACTORIALS = 1024       # small numbers whose factorials are looked up
+
+# Measured: a cell of a table that is drawn, a step away from its likeliest count, and a sample that is shuffled.
+CELL_NS, STEP_NS, SHUFFLE_NS = 80.0, 6.0, 5.0
+
+
+cdef double surplus(double n, double m) noexcept nogil:
+    """n ln(n/m) - (n - m), never negative; near n = m by the series of atanh, where the logarithm would cancel."""
+    cdef double d = n - m, s = d / (n + m), z = s * s
+    if n == 0:
+        return m
+    if z > 0.01:
+        return n * log(n / m) - d
+    return s * d + 2 * n * s * z * (1. / 3 + z * (1. / 5 + z * (1. / 7 + z * (1. / 9 + z * (1. / 11 + z * (1. / 13
+                                    + z * (1. / 15 + z / 17)))))))
+
+
+cdef inline int64_t likeliest(int64_t a, int64_t b, int64_t total, int64_t lowest, int64_t highest) noexcept nogil:
+    """The count of most weight in a cell whose row and column have a and b of all samples."""
+    cdef int64_t mode = <int64_t>((<double>(a + 1) * <double>(b + 1)) / <double>(total + 2))
+    return min(highest, max(lowest, mode))
+
+
+cdef inline double step_up(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
+    """The weight of n + 1 by that of n; rest: total - a - b."""
+    return <double>(a - n) * <double>(b - n) / (<double>(n + 1) * <double>(rest + n + 1))
+
+
+cdef inline double step_down(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
+    """The weight of n - 1 by that of n."""
+    return <double>n * <double>(rest + n) / (<double>(a - n + 1) * <double>(b - n + 1))
+
+
+# ---- the expectation -------------------------------------------------------------------------------------------------
+
+cdef double expected_of_cell(int64_t a, int64_t b, int64_t total) noexcept nogil:
+    """Mean surplus of n over m = a b / N, where n is hypergeometric: outwards from its most likely value.
+
+    The surpluses add up to the information because the mean of n is m.
+    """
+    cdef int64_t rest = total - a - b, lowest = max(<int64_t>0, -rest), highest = min(a, b), n
+    cdef int64_t mode = likeliest(a, b, total, lowest, highest)
+    cdef double weight = 1, weights = 0, value = 0, mean = <double>a * <double>b / <double>total
+    for n in range(mode, highest + 1):
+        weights += weight
+        value += weight * surplus(<double>n, mean)
+        weight = weight * step_up(n, a, b, rest)
+        if weight < 1e-25:
+            break
+    weight = 1
+    n = mode
+    while n > lowest:
+        weight = weight * step_down(n, a, b, rest)
+        n = n - 1
+        weights += weight
+        value += weight * surplus(<double>n, mean)
+        if weight < 1e-25:
+            break
+    return value / weights / <double>total
+
+
+def expected_of_cells(a, b, totals, int workers):
+    """The expected information of cells by the counts of their rows and columns and of all samples."""
+    cdef const int64_t[::1] row = a, column = b, total = totals
+    cdef int64_t m = row.shape[0], i, first = 0, last = 0
+    cdef double work
+    result = np.zeros(m)
+    cdef double[::1] out = result
+    cdef int threads = enter_region(workers if m > 256 else 1)
+    try:
+        while first < m:
+            work = 0
+            while last < m and work < <double>SLICE_NS * threads:
+                work += 50 + 500 * sqrt(<double>min(row[last], column[last]))
+                last += 1
+            with nogil:
+                for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=8):
+                    out[i] = expected_of_cell(row[i], column[i], total[i])
+            first = last
+            PyErr_CheckSignals()
+    finally:
+        leave_region(threads)
+    return result
+
+
+# ---- tables at random ------------------------------------------------------------------------------------------------
+
+cdef struct margins_job:
+    int64_t *x          # counts of the levels of both, all positive
+    int64_t *y
+    int64_t x_levels, y_levels, total
+    const double *excess
+
+
+cdef inline uint64_t mixed(uint64_t z) noexcept nogil:
+    z = (z ^ (z >> 30)) * <uint64_t>0xBF58476D1CE4E5B9
+    z = (z ^ (z >> 27)) * <uint64_t>0x94D049BB133111EB
+    return z ^ (z >> 31)
+
+
+cdef inline uint64_t draw(uint64_t *state) noexcept nogil:
+    """SplitMix64 (Steele, Lea & Flood 2014)."""
+    state[0] += <uint64_t>0x9E3779B97F4A7C15
+    return mixed(state[0])
+
+
+cdef inline uint64_t stream(uint64_t seed, int64_t number) noexcept nogil:
+    """Where the random numbers of a table begin: who draws it, and what else is drawn, does not matter."""
+    return mixed(seed ^ mixed(<uint64_t>number + 1))
+
+
+cdef double excess_of(int64_t n, const double *small) noexcept nogil:
+    """ln n! - (n ln n - n), by Stirling's series where n is large."""
+    cdef double x = <double>n, z
+    if n < FACTORIALS:
+        return small[n]
+    z = 1 / x
+    return 0.5 * log(6.283185307179586 * x) + z * (1. / 12 - z * z / 360)
+
+
+def excesses():
+    """What `excess_of` looks up."""
+    n = np.arange(1.0, FACTORIALS)
+    return np.concatenate([[0.0], np.cumsum(np.log(n)) - n * np.log(n) + n])
+
+
+cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *excess, uint64_t *state) noexcept nogil:
+    """A hypergeometric number: of a samples, those in the column that has b of all.
+
+    Inversion that searches outwards from the likeliest value, whose chance is that of the 2 x 2 table around it:
+    its logarithm is a sum of surpluses of cells and excesses of factorials, in which nothing large cancels.
+    """
+    cdef int64_t rest = total - a - b, lowest = max(<int64_t>0, -rest), highest = min(a, b), up, down
+    cdef double u, above, below, n = <double>total
+    if lowest == highest:
+        return lowest
+    up = down = likeliest(a, b, total, lowest, highest)
+    above = exp(
+        excess_of(a, excess) + excess_of(total - a, excess) + excess_of(b, excess) + excess_of(total - b, excess)
+        - excess_of(total, excess) - excess_of(up, excess) - excess_of(a - up, excess) - excess_of(b - up, excess)
+        - excess_of(rest + up, excess)
+        - surplus(<double>up, <double>a * (<double>b / n)) - surplus(<double>(a - up), <double>a * ((n - b) / n))
+        - surplus(<double>(b - up), (n - a) * (<double>b / n))
+        - surplus(<double>(rest + up), (n - a) * ((n - b) / n)))
+    below = above
+    u = <double>(draw(state) >> 11) * 1.1102230246251565e-16 - above
+    while u >= 0 and above + below > 1e-20:
+        if up < highest:
+            above = above * step_up(up, a, b, rest)
+            up += 1
+            u -= above
+            if u < 0:
+                return up
+        else:
+            above = 0
+        if down > lowest:
+            below = below * step_down(down, a, b, rest)
+            down -= 1
+            u -= below
+            if u < 0:
+                return down
+        else:
+            below = 0
+    return likeliest(a, b, total, lowest, highest)  # also for what the roundings have left over
+
+
+cdef int64_t random_table(const margins_job *job, uint64_t *state, int64_t *left, double *cell, double *row,
+                          double *column) noexcept nogil:
+    """The positive cells of a table, drawn row by row, each cell given those before (Patefield 1981); their number."""
+    cdef int64_t i, j, n, found = 0, rest, below = job.total, beside
+    for j in range(job.y_levels):
+        left[j] = job.y[j]
+    for i in range(job.x_levels):
+        rest, beside = job.x[i], below
+        for j in range(job.y_levels):
+            if rest == 0:
+                break
+            n = random_count(rest, left[j], beside, job.excess, state)
+            beside -= left[j]
+            left[j] -= n
+            rest -= n
+            if n > 0:
+                cell[found], row[found], column[found] = <double>n, <double>job.x[i], <double>job.y[j]
+                found += 1
+        below -= job.x[i]
+    return found
+
+
+cdef int64_t shuffled_table(const margins_job *job, uint64_t *state, int64_t *counted, int32_t *labels, int32_t *met,
+                            double *cell, double *row, double *column) noexcept nogil:
+    """The positive cells of the labels of x and those of y in random order (Fisher & Yates); `counted` begins as 0."""
+    cdef int64_t i, j, k = 0, other, found = 0, begin = 0, levels, _sample
+    cdef int32_t label
+    for j in range(job.y_levels):
+        for _sample in range(job.y[j]):
+            labels[k] = <int32_t>j
+            k += 1
+    for i in range(job.x_levels):
+        levels = 0
+        for k in range(begin, begin + job.x[i]):
+            # the remainder favours small numbers by less than one in 2^33
+            other = k + <int64_t>(draw(state) % <uint64_t>(job.total - k))
+            label = labels[other]
+            labels[other] = labels[k]
+            labels[k] = label
+            if counted[label] == 0:
+                met[levels] = label
+                levels += 1
+            counted[label] += 1
+        begin += job.x[i]
+        for k in range(levels):
+            label = met[k]
+            cell[found], row[found], column[found] = <double>counted[label], <double>job.x[i], <double>job.y[label]
+            counted[label] = 0
+            found += 1
+    return found
+
+
+def drawing_ns(x_levels, y_levels, totals):
+    cells = np.asarray(x_levels, np.float64) * y_levels
+    return cells * (CELL_NS + STEP_NS * np.sqrt(totals / cells))
+
+
+def shuffling_pays(x_levels, y_levels, totals):
+    """Whether to shuffle samples rather than to draw cells, for each pair."""
+    return (SHUFFLE_NS * totals < drawing_ns(x_levels, y_levels, totals)) & (totals < 1 << 31)
+
+
+def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t seed, int workers):
+    """How many of so many random tables have at least the observed information, for each pair.
+
+    counts: of the levels of several variables, sorted and positive; pairs: two of them each; shuffled: uint8, how the
+    tables are made. A table depends on its number and the seed only.
+    """
+    cdef const int64_t[:, ::1] pair = pairs
+    cdef const double[::1] least = np.asarray(observed) * (1 - 1e-12)  # the same table in another order is as large
+    cdef const uint8_t[::1] by_shuffling = shuffled
+    cdef const int64_t[::1] values = np.concatenate([*counts, np.zeros(1, np.int64)])
+    cdef const int64_t[::1] offset = np.cumsum([0, *map(len, counts)])
+    cdef const double[::1] excess = excesses()
+    cdef const int64_t[::1] total = np.array([c.sum() for c in counts], np.int64)
+    cdef int64_t m = pair.shape[0], blocks = ceil_div(tables, DRAWN), first, last, i
+    lengths = np.diff(offset)[np.asarray(pairs)]
+    samples = np.asarray(total)[np.asarray(pairs)[:, 0]]
+    cells = np.minimum(lengths[:, 0] * lengths[:, 1], samples)
+    work = np.where(shuffled, SHUFFLE_NS * samples, drawing_ns(*lengths.T, samples))
+    cdef int64_t most_cells = int(cells.max(initial=1)), most = int(lengths.max(initial=1))
+    cdef int64_t most_shuffled = int(samples[np.asarray(shuffled, bool)].max(initial=0))
+    cdef int64_t size = whole_lines(8 * (3 * most_cells + 3 * most) + 4 * (most_shuffled + most))
+    cdef int threads = enter_region(workers)
+    cdef int64_t step = max(threads, <int64_t>(SLICE_NS * threads / (DRAWN * work.max(initial=1.0))))
+    reached = np.zeros((m, blocks), np.int64)
+    cdef int64_t[:, ::1] out = reached
+    cdef Scratch scratch = Scratch(size * threads)
+    cdef const counts_table *kernels = active
+    try:
+        for first in range(0, m * blocks, step):
+            last = min(first + step, m * blocks)
+            with nogil:
+                for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
+                    out[i // blocks, i % blocks] = reached_of(
+                        kernels, values, offset, total, &excess[0], pair[i // blocks, 0], pair[i // blocks, 1],
+                        by_shuffling[i // blocks], least[i // blocks], i % blocks * DRAWN,
+                        min(tables, (i % blocks + 1) * DRAWN), seed, scratch.memory + size * threadid(), most_cells)
+            PyErr_CheckSignals()
+    finally:
+        leave_region(threads)
+    return reached.sum(axis=1)
+
+
+cdef int64_t reached_of(const counts_table *kernels, const int64_t[::1] values, const int64_t[::1] offset,
+                        const int64_t[::1] total, const double *excess, int64_t x, int64_t y, bint shuffled,
+                        double least, int64_t begin, int64_t end, uint64_t seed, char *scratch,
+                        int64_t most_cells) noexcept nogil:
+    """Of the tables [begin, end) of a pair, those that reach `least`."""
+    cdef margins_job job
+    cdef int64_t reached = 0, number, found, i
+    cdef uint64_t state
+    cdef double statistics[COUNTS_STATISTICS]
+    cdef double *cell = <double *>scratch
+    cdef double *row = cell + most_cells
+    cdef double *column = row + most_cells
+    cdef double *x_counts = column + most_cells
+    job.x_levels, job.y_levels = offset[x + 1] - offset[x], offset[y + 1] - offset[y]
+    cdef double *y_counts = x_counts + job.x_levels
+    cdef int64_t *left = <int64_t *>(y_counts + job.y_levels)
+    cdef int32_t *met = <int32_t *>(left + job.y_levels)
+    cdef int32_t *labels = met + job.y_levels
+    job.x, job.y = <int64_t *>&values[offset[x]], <int64_t *>&values[offset[y]]
+    job.total, job.excess = total[x], excess
+    for i in range(job.x_levels):
+        x_counts[i] = <double>job.x[i]
+    for i in range(job.y_levels):
+        y_counts[i] = <double>job.y[i]
+        left[i] = 0
+    for number in range(begin, end):
+        state = stream(seed, number)
+        if shuffled:
+            found = shuffled_table(&job, &state, left, labels, met, cell, row, column)
+        else:
+            found = random_table(&job, &state, left, cell, row, column)
+        kernels.statistics(cell, row, column, found, x_counts, job.x_levels, y_counts, job.y_levels, True, statistics)
+        reached += statistics[COUNTS_MI] >= least
+    return reached
