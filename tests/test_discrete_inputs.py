@@ -80,10 +80,12 @@ def test_tables_of_many_levels_take_little_memory() -> None:
     assert d.mutual_information(x, y, estimator="miller-madow") == pytest.approx(
         d.mutual_information(x, y) + 49_999 / 200_000
     )
-    with pytest.raises(ValueError, match=r"^pmi: the table of 100000 x 50000 levels is too large to be dense"):
+    with pytest.raises(
+        ValueError, match=r"^pmi: the table of 100000 x 50000 levels is too large .*; pass contingency="
+    ):
         d.pmi(x, y)
-    with pytest.raises(ValueError, match=r"^pmi: contingency must have at most 4194304 cells"):
-        d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
+    one = d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
+    assert one.nnz == 1 and one.shape == (100_000, 90_000)
 
 
 # ---- options and operands ------------------------------------------------------------------------------------------

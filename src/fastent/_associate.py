@@ -20,14 +20,22 @@ from fastent._codes import Encoded, encode
 from fastent._stream import InputError, replacing
 from fastent._terminal import Progress, number_text, table
 from fastent._threads import check_workers
+from fastent.discrete._metrics import is_symmetric
 
 METRICS = {
     "mi": "mutual information in nats",
     "nmi": "mutual information by the mean of both entropies",
     "ami": "the same, adjusted for chance",
     "gain_ratio": "mutual information by the entropy of the column",
-    "vi": "variation of information in nats, a distance",
+    "homogeneity": "the same; 1 where the column is constant",
+    "completeness": "mutual information by the entropy of the target",
+    "v_measure": "harmonic mean of these two",
+    "purity": "share of the most frequent level of the column, given the target",
+    "joint_entropy": "entropy of both in nats",
+    "conditional_entropy": "entropy of the column in nats, given the target; smallest first",
+    "vi": "variation of information in nats, a distance; smallest first",
 }
+SMALLEST_FIRST = ("conditional_entropy", "vi")
 SHOWN = 20
 _WHOLE = re.compile(r"[+-]?(0|[1-9][0-9]{0,400})")
 _NO_DECIMALS = {"nan", "inf", "-inf"}
@@ -165,17 +173,6 @@ def stacked(codes: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
     return matrix
 
 
-def _metric(name: str, codes: np.ndarray[Any, Any], target: np.ndarray[Any, Any], workers: int | None) -> Any:
-    function: Any = {
-        "mi": discrete.mutual_information,
-        "nmi": discrete.normalized_mutual_information,
-        "ami": discrete.adjusted_mutual_information,
-        "gain_ratio": discrete.gain_ratio,
-        "vi": discrete.variation_of_information,
-    }[name]
-    return function(codes, target, workers=workers)
-
-
 def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> tuple[list[str], np.ndarray[Any, Any]]:
     """Columns by the first metric, the strongest association first, and the values of all metrics."""
     goal = data.codes[data.names.index(target)]
@@ -185,14 +182,18 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     try:
         for begin in range(0, len(others), BATCH):
             batch = stacked([data.codes[i] for i in others[begin : begin + BATCH]])
-            for m, name in enumerate(metrics):
-                values[begin : begin + BATCH, m] = _metric(name, batch, goal, workers)
+            found = discrete.mutual_information_matrix(batch, goal, metric=metrics, workers=workers)
+            values[begin : begin + BATCH] = found[:, :, 0].T
             progress.add(batch.shape[1])
     finally:
         progress.clear()
-    sign = 1.0 if metrics[0] == "vi" else -1.0
-    order = np.argsort(sign * values[:, 0], kind="stable")
+    order = _order(metrics[0], values[:, 0])
     return [data.names[others[i]] for i in order], values[order]
+
+
+def _order(metric: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The strongest association first."""
+    return np.argsort(values if metric in SMALLEST_FIRST else -values, kind="stable")
 
 
 def check_csv(output: str) -> None:
@@ -230,16 +231,17 @@ def _run_target(args: argparse.Namespace, data: Table) -> None:
 
 
 def _run_pairs(args: argparse.Namespace, data: Table) -> None:
-    if len(args.metric) != 1 or args.metric[0] not in ("mi", "nmi", "vi"):
-        raise InputError("--pairs takes one --metric: mi, nmi or vi")
+    if len(args.metric) != 1:
+        raise InputError("--pairs takes one --metric")
     if len(data.names) < 2:
         raise InputError(f"{args.table} has one column, {data.names[0]!r}; --pairs needs two or more")
     metric = args.metric[0]
     matrix = discrete.mutual_information_matrix(stacked(data.codes), metric=metric, workers=args.workers)
     if args.output:
         write_csv(args.output, ["", *data.names], [[name, *row] for name, row in zip(data.names, matrix, strict=True)])
-    left, right = np.triu_indices(len(data.names), 1)
-    order = np.argsort((1.0 if metric == "vi" else -1.0) * matrix[left, right], kind="stable")[:SHOWN]
+    both_ways = ~np.eye(len(data.names), dtype=bool)
+    left, right = np.nonzero(np.triu(both_ways) if is_symmetric(metric) else both_ways)
+    order = _order(metric, matrix[left, right])[:SHOWN]
     cells = [[data.names[left[i]], data.names[right[i]], number_text(matrix[left[i], right[i]])] for i in order]
     print(*table(["column", "column", metric], cells), sep="\n")
     if len(left) > len(order):
@@ -279,12 +281,14 @@ def _bins(text: str) -> int:
 
 
 def add_command(commands: Any) -> None:
-    lines = "\n".join(f"  {name:<12}{text}" for name, text in METRICS.items())
+    width = max(map(len, METRICS)) + 2
+    lines = "\n".join(f"  {name:<{width}}{text}" for name, text in METRICS.items())
     add = commands.add_parser(
         "associate",
         help="rank the columns of a table by what they tell about one of them",
         description="Rank the columns of a table by what they tell about a target column, or all pairs of columns.",
-        epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.\n"
+        epilog=f"metrics:\n{lines}\n\nOf --pairs, the first column stands for the column, the second for the target.\n"
+        "Missing cells count as a level of their own.\n"
         "Cells of a .csv are numbers where a whole column is, in plain decimals: 007, nan and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

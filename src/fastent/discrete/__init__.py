@@ -27,10 +27,10 @@ from fastent.discrete.information import (
     information_gain,
     joint_entropy,
     mutual_information,
-    pmi,
     variation_of_information,
 )
 from fastent.discrete.pairs import mutual_information_matrix
+from fastent.discrete.pointwise import pmi
 from fastent.discrete.several import conditional_mutual_information, interaction_information, total_correlation
 from fastent.discrete.significance import g_test, g_test_matrix, permutation_test, permutation_test_matrix
 from fastent.discrete.splits import BestSplit, best_split
