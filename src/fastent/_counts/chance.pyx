@@ -13,7 +13,7 @@ from fastent._openmp cimport enter_region, leave_region
 import numpy as np
 
 cdef enum:
-    DRAWN = 16              # tables of a pair that a worker draws at a time
+    MOST_DRAWN = 16         # tables of a pair that a worker draws at a time
     SLICE_NS = 100_000_000  # of work per worker between looks at Ctrl-C
     FACTORIALS = 1024       # small numbers whose factorials are looked up
 
@@ -256,7 +256,7 @@ def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t se
     cdef const int64_t[::1] offset = np.cumsum([0, *map(len, counts)])
     cdef const double[::1] excess = excesses()
     cdef const int64_t[::1] total = np.array([c.sum() for c in counts], np.int64)
-    cdef int64_t m = pair.shape[0], blocks = ceil_div(tables, DRAWN), first, last, i
+    cdef int64_t m = pair.shape[0], first, last, i
     lengths = np.diff(offset)[np.asarray(pairs)]
     samples = np.asarray(total)[np.asarray(pairs)[:, 0]]
     cells = np.minimum(lengths[:, 0] * lengths[:, 1], samples)
@@ -264,25 +264,29 @@ def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t se
     cdef int64_t most_cells = int(cells.max(initial=1)), most = int(lengths.max(initial=1))
     cdef int64_t most_shuffled = int(samples[np.asarray(shuffled, bool)].max(initial=0))
     cdef int64_t size = whole_lines(8 * (3 * most_cells + 3 * most) + 4 * (most_shuffled + most))
-    cdef int threads = enter_region(workers)
-    cdef int64_t step = max(threads, <int64_t>(SLICE_NS * threads / (DRAWN * work.max(initial=1.0))))
-    reached = np.zeros((m, blocks), np.int64)
-    cdef int64_t[:, ::1] out = reached
-    cdef Scratch scratch = Scratch(size * threads)
+    cdef int64_t drawn = max(1, min(MOST_DRAWN, <int64_t>(SLICE_NS / work.max(initial=1.0))))
+    cdef int64_t blocks = ceil_div(tables, drawn)
+    cdef int64_t step = max(workers, <int64_t>(SLICE_NS * workers / (drawn * work.max(initial=1.0))))
+    step = min(step, m * blocks)
+    reached, part = np.zeros(m, np.int64), np.zeros(step, np.int64)
+    cdef int64_t[::1] out = part
+    cdef Scratch scratch = Scratch(size * workers)
     cdef const counts_table *kernels = active
+    cdef int threads = enter_region(workers)
     try:
         for first in range(0, m * blocks, step):
             last = min(first + step, m * blocks)
             with nogil:
                 for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=1):
-                    out[i // blocks, i % blocks] = reached_of(
+                    out[i - first] = reached_of(
                         kernels, values, offset, total, &excess[0], pair[i // blocks, 0], pair[i // blocks, 1],
-                        by_shuffling[i // blocks], least[i // blocks], i % blocks * DRAWN,
-                        min(tables, (i % blocks + 1) * DRAWN), seed, scratch.memory + size * threadid(), most_cells)
+                        by_shuffling[i // blocks], least[i // blocks], i % blocks * drawn,
+                        min(tables, (i % blocks + 1) * drawn), seed, scratch.memory + size * threadid(), most_cells)
+            np.add.at(reached, np.arange(first, last) // blocks, part[:last - first])
             PyErr_CheckSignals()
     finally:
         leave_region(threads)
-    return reached.sum(axis=1)
+    return reached
 
 
 cdef int64_t reached_of(const counts_table *kernels, const int64_t[::1] values, const int64_t[::1] offset,

@@ -159,12 +159,12 @@ def _of_table(function: str, contingency: Any, workers: int | None) -> float:
     if not table.size:
         raise ValueError(f"{function}: contingency must have levels along every axis, got shape {table.shape}")
     table = _samples.scaled(table)
-    value = 0.0 if table.any() else np.nan
+    chain = [0.0 if table.any() else np.nan]
     while table.ndim > 1:  # the last variable and all before it; then these, in the same way
         pairs = table.reshape(-1, table.shape[-1])
-        value += float(select(_samples.table_statistics(function, pairs, workers), "mi"))
+        chain.append(float(select(_samples.table_statistics(function, pairs, workers), "mi")))
         table = table.sum(axis=-1)
-    return value
+    return sum(reversed(chain))
 
 
 # ---- three variables -----------------------------------------------------------------------------------------------
