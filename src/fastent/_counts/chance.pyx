@@ -17,8 +17,9 @@ cdef enum:
     SLICE_NS = 100_000_000  # of work per worker between looks at Ctrl-C
     FACTORIALS = 1024       # small numbers whose factorials are looked up
 
-# Measured: a cell of a table that is drawn, a step away from its likeliest count, and a sample that is shuffled.
-CELL_NS, STEP_NS, SHUFFLE_NS = 80.0, 6.0, 5.0
+# Measured: a cell of a table that is drawn, a step away from its likeliest count, a sample that is shuffled, and a cell
+# of the table that they make.
+CELL_NS, STEP_NS, SHUFFLE_NS, MADE_NS = 80.0, 6.0, 5.0, 30.0
 
 
 cdef double surplus(double n, double m) noexcept nogil:
@@ -238,9 +239,14 @@ def drawing_ns(x_levels, y_levels, totals):
     return cells * (CELL_NS + STEP_NS * np.sqrt(totals / cells))
 
 
+def shuffling_ns(x_levels, y_levels, totals):
+    return SHUFFLE_NS * totals + MADE_NS * np.minimum(np.asarray(x_levels, np.float64) * y_levels, totals)
+
+
 def shuffling_pays(x_levels, y_levels, totals):
     """Whether to shuffle samples rather than to draw cells, for each pair."""
-    return (SHUFFLE_NS * totals < drawing_ns(x_levels, y_levels, totals)) & (totals < 1 << 31)
+    ways = shuffling_ns(x_levels, y_levels, totals), drawing_ns(x_levels, y_levels, totals)
+    return (ways[0] < ways[1]) & (totals < 1 << 31)
 
 
 def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t seed, int workers):
@@ -260,7 +266,7 @@ def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t se
     lengths = np.diff(offset)[np.asarray(pairs)]
     samples = np.asarray(total)[np.asarray(pairs)[:, 0]]
     cells = np.minimum(lengths[:, 0] * lengths[:, 1], samples)
-    work = np.where(shuffled, SHUFFLE_NS * samples, drawing_ns(*lengths.T, samples))
+    work = np.where(shuffled, shuffling_ns(*lengths.T, samples), drawing_ns(*lengths.T, samples))
     cdef int64_t most_cells = int(cells.max(initial=1)), most = int(lengths.max(initial=1))
     cdef int64_t most_shuffled = int(samples[np.asarray(shuffled, bool)].max(initial=0))
     cdef int64_t size = whole_lines(8 * (3 * most_cells + 3 * most) + 4 * (most_shuffled + most))

@@ -20,6 +20,12 @@ _OPTIONS = {
     contingency : array_like or sparse matrix, optional
         Instead of x and y, their table: counts or weights of shape (levels of x, levels of y), or a stack of such. That
         of samples that come in pieces is made by `discrete.add_tables`.""",
+    "PAIRS": """x, y : array_like
+        Labels, (samples, columns). Without y it is all pairs of columns of x, each done once.""",
+    "MATRICES": """Returns
+    -------
+    statistic, p_value : ndarray
+        (columns of x, columns of y). They are not corrected for the number of pairs.""",
     "XYZ": """x : array_like
         Labels, (samples,) or (samples, columns): one value, or one per column.
     y, z : array_like

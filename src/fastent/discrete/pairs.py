@@ -36,8 +36,7 @@ def mutual_information_matrix(
 
     Parameters
     ----------
-    x, y : array_like
-        Labels, (samples, columns). Without y it is all pairs of columns of x, each counted once.
+    <PAIRS>
     metric : str, or a sequence of them for several from the same counts
         A function of two columns: "mutual_information" ("mi"), "normalized_mutual_information" ("nmi"),
         "adjusted_mutual_information" ("ami"), "symmetric_uncertainty" ("su"), "variation_of_information" ("vi"),

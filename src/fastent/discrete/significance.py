@@ -68,15 +68,11 @@ def g_test_matrix(
 
     Parameters
     ----------
-    x, y : array_like
-        Labels, (samples, columns). Without y it is all pairs of columns of x, each tested once.
+    <PAIRS>
     <TIMES>
     <COMMON>
 
-    Returns
-    -------
-    statistic, p_value : ndarray
-        (columns of x, columns of y). They are not corrected for the number of pairs.
+    <MATRICES>
 
     Examples
     --------
@@ -184,16 +180,12 @@ def permutation_test_matrix(
 
     Parameters
     ----------
-    x, y : array_like
-        Labels, (samples, columns). Without y it is all pairs of columns of x, each tested once.
+    <PAIRS>
     <PERMUTATIONS>
     <TIMES>
     <COMMON>
 
-    Returns
-    -------
-    statistic, p_value : ndarray
-        (columns of x, columns of y). They are not corrected for the number of pairs.
+    <MATRICES>
 
     Examples
     --------
