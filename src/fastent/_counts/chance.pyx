@@ -33,19 +33,19 @@ cdef double surplus(double n, double m) noexcept nogil:
                                     + z * (1. / 15 + z / 17)))))))
 
 
-cdef inline int64_t likeliest(int64_t a, int64_t b, int64_t total, int64_t lowest, int64_t highest) noexcept nogil:
+cdef inline int64_t likeliest(int64_t a, int64_t b, int64_t total) noexcept nogil:
     """The count of most weight in a cell whose row and column have a and b of all samples."""
     cdef int64_t mode = <int64_t>((<double>(a + 1) * <double>(b + 1)) / <double>(total + 2))
-    return min(highest, max(lowest, mode))
+    return min(min(a, b), max(max(<int64_t>0, a + b - total), mode))
 
 
 cdef inline double step_up(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
-    """The weight of n + 1 by that of n; rest: total - a - b."""
+    """The weight of n + 1 by that of n, 0 for the largest; rest: total - a - b."""
     return <double>(a - n) * <double>(b - n) / (<double>(n + 1) * <double>(rest + n + 1))
 
 
 cdef inline double step_down(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
-    """The weight of n - 1 by that of n."""
+    """The weight of n - 1 by that of n, 0 for the smallest."""
     return <double>n * <double>(rest + n) / (<double>(a - n + 1) * <double>(b - n + 1))
 
 
@@ -56,10 +56,9 @@ cdef double expected_of_cell(int64_t a, int64_t b, int64_t total) noexcept nogil
 
     The surpluses add up to the information because the mean of n is m.
     """
-    cdef int64_t rest = total - a - b, lowest = max(<int64_t>0, -rest), highest = min(a, b), n
-    cdef int64_t mode = likeliest(a, b, total, lowest, highest)
+    cdef int64_t rest = total - a - b, mode = likeliest(a, b, total), n
     cdef double weight = 1, weights = 0, value = 0, mean = <double>a * <double>b / <double>total
-    for n in range(mode, highest + 1):
+    for n in range(mode, min(a, b) + 1):
         weights += weight
         value += weight * surplus(<double>n, mean)
         weight = weight * step_up(n, a, b, rest)
@@ -67,7 +66,7 @@ cdef double expected_of_cell(int64_t a, int64_t b, int64_t total) noexcept nogil
             break
     weight = 1
     n = mode
-    while n > lowest:
+    while n > max(<int64_t>0, -rest):
         weight = weight * step_down(n, a, b, rest)
         n = n - 1
         weights += weight
@@ -148,11 +147,11 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
     Inversion that searches outwards from the likeliest value, whose chance is that of the 2 x 2 table around it:
     its logarithm is a sum of surpluses of cells and excesses of factorials, in which nothing large cancels.
     """
-    cdef int64_t rest = total - a - b, lowest = max(<int64_t>0, -rest), highest = min(a, b), up, down
+    cdef int64_t rest = total - a - b, up, down, mode = likeliest(a, b, total)
     cdef double u, above, below, n = <double>total
-    if lowest == highest:
-        return lowest
-    up = down = likeliest(a, b, total, lowest, highest)
+    if max(<int64_t>0, -rest) == min(a, b):
+        return mode
+    up = down = mode
     above = exp(
         excess_of(a, excess) + excess_of(total - a, excess) + excess_of(b, excess) + excess_of(total - b, excess)
         - excess_of(total, excess) - excess_of(up, excess) - excess_of(a - up, excess) - excess_of(b - up, excess)
@@ -163,23 +162,17 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
     below = above
     u = <double>(draw(state) >> 11) * 1.1102230246251565e-16 - above
     while u >= 0 and above + below > 1e-20:
-        if up < highest:
-            above = above * step_up(up, a, b, rest)
-            up += 1
-            u -= above
-            if u < 0:
-                return up
-        else:
-            above = 0
-        if down > lowest:
-            below = below * step_down(down, a, b, rest)
-            down -= 1
-            u -= below
-            if u < 0:
-                return down
-        else:
-            below = 0
-    return likeliest(a, b, total, lowest, highest)  # also for what the roundings have left over
+        above = above * step_up(up, a, b, rest)
+        below = below * step_down(down, a, b, rest)
+        up += 1
+        down -= 1
+        u -= above
+        if u < 0:
+            return up
+        u -= below
+        if u < 0:
+            return down
+    return mode  # also for what the roundings have left over
 
 
 cdef int64_t random_table(const margins_job *job, uint64_t *state, int64_t *left, double *cell, double *row,

@@ -149,7 +149,9 @@ def expected_information(function: str, margins: Margins, workers: int | None) -
 
     Levels of equal counts are done once, and so are pairs of equal margins.
     """
-    pairs, place = np.unique(margins.pairs, axis=0, return_inverse=True)
+    number = margins.pairs[:, 0] * len(margins.counts) + margins.pairs[:, 1]
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    pairs = margins.pairs[first]
     levels = [np.unique(c, return_counts=True) for c in margins.counts]
     sizes = np.array([len(values) for values, _ in levels])
     totals = [int(c.sum()) for c in margins.counts]
