@@ -126,39 +126,47 @@ cdef inline uint64_t stream(uint64_t seed, int64_t number) noexcept nogil:
     return mixed(seed ^ mixed(<uint64_t>number + 1))
 
 
-cdef double excess_of(int64_t n, const double *small) noexcept nogil:
-    """ln n! - (n ln n - n), by Stirling's series where n is large."""
-    cdef double x = <double>n, z
+cdef inline double around(int64_t n) noexcept nogil:
+    """The square of what Stirling's formula has beside (n/e)^n."""
+    return 6.283185307179586 * <double>n if n else 1.0
+
+
+cdef inline double excess_of(int64_t n, const double *small) noexcept nogil:
+    """What the logarithm of n! has beside Stirling's formula."""
+    cdef double z
     if n < FACTORIALS:
         return small[n]
-    z = 1 / x
-    return 0.5 * log(6.283185307179586 * x) + z * (1. / 12 - z * z / 360)
+    z = 1 / <double>n
+    return z * (1. / 12 - z * z / 360)
 
 
 def excesses():
     """What `excess_of` looks up."""
     n = np.arange(1.0, FACTORIALS)
-    return np.concatenate([[0.0], np.cumsum(np.log(n)) - n * np.log(n) + n])
+    return np.concatenate([[0.0], np.cumsum(np.log(n)) - n * np.log(n) + n - 0.5 * np.log(2 * np.pi * n)])
 
 
 cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *excess, uint64_t *state) noexcept nogil:
     """A hypergeometric number: of a samples, those in the column that has b of all.
 
-    Inversion that searches outwards from the likeliest value, whose chance is that of the 2 x 2 table around it:
-    its logarithm is a sum of surpluses of cells and excesses of factorials, in which nothing large cancels.
+    Inversion that searches outwards from the likeliest value, whose chance is that of the 2 x 2 table around it. By
+    Stirling's formula its logarithm is a sum of surpluses of cells and small excesses: nothing large cancels.
     """
-    cdef int64_t rest = total - a - b, up, down, mode = likeliest(a, b, total)
-    cdef double u, above, below, n = <double>total
+    cdef int64_t rest = total - a - b, up, down, mode = likeliest(a, b, total), c = total - a, d = total - b
+    cdef double u, above, below, n = <double>total, exponent
     if max(<int64_t>0, -rest) == min(a, b):
         return mode
     up = down = mode
-    above = exp(
-        excess_of(a, excess) + excess_of(total - a, excess) + excess_of(b, excess) + excess_of(total - b, excess)
+    exponent = (
+        excess_of(a, excess) + excess_of(c, excess) + excess_of(b, excess) + excess_of(d, excess)
         - excess_of(total, excess) - excess_of(up, excess) - excess_of(a - up, excess) - excess_of(b - up, excess)
         - excess_of(rest + up, excess)
-        - surplus(<double>up, <double>a * (<double>b / n)) - surplus(<double>(a - up), <double>a * ((n - b) / n))
-        - surplus(<double>(b - up), (n - a) * (<double>b / n))
-        - surplus(<double>(rest + up), (n - a) * ((n - b) / n)))
+        - surplus(<double>up, <double>a * (<double>b / n)) - surplus(<double>(a - up), <double>a * (<double>d / n))
+        - surplus(<double>(b - up), <double>c * (<double>b / n))
+        - surplus(<double>(rest + up), <double>c * (<double>d / n)))
+    above = exp(exponent) * sqrt(
+        around(a) / around(up) * (around(b) / around(b - up)) * (around(c) / around(a - up))
+        * (around(d) / around(rest + up)) / around(total))
     below = above
     u = <double>(draw(state) >> 11) * 1.1102230246251565e-16 - above
     while u >= 0 and above + below > 1e-20:
