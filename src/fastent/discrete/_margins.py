@@ -5,6 +5,7 @@ columns or tables  ->  margins, each of them once  ->  expected information, ran
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,6 @@ from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete.counting import complete_samples
 
-WHOLE = "whole counts, for which chance is defined"
 CELLS = 1 << 22
 """Cells of tables whose expected information is summed up at a time."""
 
@@ -64,15 +64,16 @@ def whole_weights(function: str, weights: Any, samples: int) -> Array | None:
     """Weights that say how often a sample was seen."""
     values = _samples.check_weights(function, weights, samples)
     if values is not None:
-        _check_whole(function, "weights", values)
+        _check_whole(function, "weights", values[None])
     return values
 
 
 def _check_whole(function: str, name: str, values: Array) -> None:
+    """Of each row."""
     if (values != np.floor(values)).any():
-        raise ValueError(f"{function}: {name} must hold {WHOLE}")
+        raise ValueError(f"{function}: {name} must hold whole counts, for which chance is defined")
     with np.errstate(over="ignore"):
-        total = values.sum()
+        total = values.sum(axis=-1).max(initial=0.0)
     if total >= 2.0**63:
         raise ValueError(
             f"{function}: {name} must hold fewer than 2**63 samples, which is what can be counted, got {total:.3g}"
@@ -87,22 +88,23 @@ def measure(
     check_missing(function, missing)
     if contingency is not None:
         workers_for(function, workers, 0)
-        tables = _samples.read_cells(function, contingency)
-        if isinstance(tables, _samples.Sample):
-            _check_whole(function, "contingency", tables.counts)
-            return _samples.statistics_of_sample(tables), margins_of([tables.x_counts, tables.y_counts], np.arange(2))
-        found = _samples.table_statistics(function, tables, workers)
-        flat = tables.reshape(-1, *tables.shape[-2:])
-        for table in flat:
-            _check_whole(function, "contingency", table)
-        sides = [side for table in flat.astype(np.int64) for side in (table.sum(1), table.sum(0))]
-        return found, margins_of(sides, np.arange(len(sides)))
+        return _measure_tables(function, _samples.read_cells(function, contingency), workers)
     left, right = _samples.read_pair(function, x, y, missing, workers)
     assert right is not None
     _samples.check_target(function, right, "y")
     w = whole_weights(function, weights, len(left.codes))
     found = _samples.target_statistics(function, left, right, w, workers)
     return found[0] if left.single else found, margins_of_columns(left, right, w, workers)
+
+
+def _measure_tables(function: str, tables: _samples.Sample | Array, workers: int | None) -> tuple[Array, Margins]:
+    if isinstance(tables, _samples.Sample):
+        _check_whole(function, "contingency", tables.counts[None])
+        return _samples.statistics_of_sample(tables), margins_of([tables.x_counts, tables.y_counts], np.arange(2))
+    _check_whole(function, "contingency", tables.reshape(-1, math.prod(tables.shape[-2:])))
+    whole = tables.reshape(-1, *tables.shape[-2:]).astype(np.int64)
+    sides = [side for both in zip(whole.sum(axis=2), whole.sum(axis=1), strict=True) for side in both]
+    return _samples.table_statistics(function, tables, workers), margins_of(sides, np.arange(len(sides)))
 
 
 def margins_of_columns(
