@@ -1176,8 +1176,8 @@ def test_bad_labels_of_three_variables(name: str) -> None:
     f = getattr(discrete, name)
     with pytest.raises(ValueError, match=f"{name}: x and z must have as many samples, got 2 and 3"):
         f([0, 1], [0, 1], [0, 1, 2])
-    with pytest.raises(ValueError, match=f"{name}: y must be one column of labels, got 2 columns"):
-        f([0, 1], [[0, 1], [1, 0]], [0, 1])
+    with pytest.raises(ValueError, match=f"{name}: z must be one column of labels, got 2 columns"):
+        f([0, 1], [0, 1], [[0, 1], [1, 0]])
     with pytest.raises(ValueError, match=f"{name}: weights must be one number per sample, 2 of them"):
         f([0, 1], [0, 1], [0, 1], weights=[1])
 

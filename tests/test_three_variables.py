@@ -69,6 +69,20 @@ def test_every_column_of_x(form: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", MEASURES)
+def test_all_pairs_of_columns(name: str) -> None:
+    f = getattr(discrete, name)
+    X = columns()
+    holes = np.where(np.random.default_rng(1).random(X.shape) < 0.1, np.nan, X.astype(float))
+    for labels, options in ((X, {}), (X, {"weights": np.arange(len(X)) % 3 * 0.5}), (holes, {"missing": "omit"})):
+        x, Y, z = labels[:, 1:3], labels[:, 3:], labels[:, 2]
+        got = f(x, Y, z, **options)
+        same_bits(got, np.stack([f(x, y, z, **options) for y in Y.T], axis=1))
+        same_bits(f(x[:, 0], Y, z, **options), got[0])
+        same_bits(f(Y[:, :1], x, z, **options).shape, (1, 2))
+    assert f(X, X[:, :0], X[:, 1]).shape == (6, 0)
+
+
+@pytest.mark.parametrize("name", MEASURES)
 def test_columns_with_missing_labels(name: str) -> None:
     f, exact = getattr(discrete, name), getattr(oracle, name)
     rng = np.random.default_rng(2)

@@ -26,9 +26,9 @@ _OPTIONS = {
     -------
     statistic, p_value : ndarray
         (columns of x, columns of y). They are not corrected for the number of pairs.""",
-    "XYZ": """x : array_like
-        Labels, (samples,) or (samples, columns): one value, or one per column.
-    y, z : array_like
+    "XYZ": """x, y : array_like
+        Labels, (samples,) or (samples, columns): one value, one per column, or all pairs of columns of x and of y.
+    z : array_like
         Labels, (samples,).
     contingency : array_like, optional
         Instead of x, y and z, their table: counts or weights of shape (levels of x, levels of y, levels of z), or a
@@ -48,6 +48,10 @@ _OPTIONS = {
         samples that are left out wherever they miss a label of the pair.
     workers : int, optional
         Threads; -1 for all. The result does not depend on it.""",
+    "SEVERAL": """Returns
+    -------
+    float, or ndarray with one value per column, pair of columns or table
+        nan where there are no samples.""",
     "SCALAR": """Returns
     -------
     float, or ndarray with one value per column or table

@@ -40,7 +40,7 @@ def conditional_mutual_information(
     <WEIGHTS>
     <COMMON>
 
-    <SCALAR>
+    <SEVERAL>
 
     Examples
     --------
@@ -74,7 +74,7 @@ def interaction_information(
     <WEIGHTS>
     <COMMON>
 
-    <SCALAR>
+    <SEVERAL>
 
     Notes
     -----
@@ -188,17 +188,22 @@ def _of_three(
     if contingency is not None:
         return _of_tables(function, contingency, workers)
     columns = {name: _samples.read_columns(function, name, value, missing, workers) for name, value in labels.items()}
-    left = columns["x"]
+    left, right, strata = columns.values()
+    _samples.check_target(function, strata, "z")
     for name in ("y", "z"):
-        _samples.check_target(function, columns[name], name)
         _samples.check_lengths(function, left, columns[name], ("x", name))
     w = _samples.relative_weights(function, weights, len(left.codes))
-    parts = [(left, columns["y"], columns["z"], w)]
-    if any(column.kept is not None for column in columns.values()):  # every column with the samples that have all three
-        parts = [_complete(left.column(i), columns["y"], columns["z"], w) for i in range(len(left.levels))]
-    found = [_of_columns(function, *part, workers) for part in parts]
-    values = [np.concatenate([np.zeros(0), *side]) for side in zip(*found, strict=True)] if found else [np.zeros(0)] * 2
-    return _Found(*(side[0] if left.single else side for side in values))
+    found = np.zeros((2, len(left.levels), len(right.levels)))
+    for j in range(len(right.levels)):
+        one = right.column(j)
+        if all(column.kept is None for column in columns.values()):
+            found[:, :, j] = _of_columns(function, left, one, strata, w, workers)
+            continue
+        for i in range(len(left.levels)):  # every pair has the samples with all three labels
+            found[:, i, j : j + 1] = _of_columns(function, *_complete(left.column(i), one, strata, w), workers)
+    if right.single:
+        found = found[:, :, 0]
+    return _Found(*(found[:, 0] if left.single else found))
 
 
 def _complete(
