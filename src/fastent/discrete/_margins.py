@@ -176,7 +176,7 @@ def expected_information(function: str, margins: Margins, workers: int | None) -
         found[begin:end] = np.bincount(which, each, minlength=len(pairs[begin:end]))
         begin = end
     empty = np.array([totals[side] == 0 for side in pairs[:, 0]], bool)
-    return np.where(empty, np.nan, found)[place.reshape(-1)]
+    return np.where(empty, np.nan, found)[place]
 
 
 def times_reached(

@@ -290,14 +290,14 @@ def _within(strata: Array, pair: Array, x: Array, counts: Array, workers: int) -
     y_counts = np.bincount(pair, counts, minlength=len(strata))
     width = int(x.max()) + 1
     own, place = np.unique(strata[pair] * width + x, return_inverse=True)  # each stratum has its levels of x
-    x_counts = np.bincount(place.reshape(-1), counts)
+    x_counts = np.bincount(place, counts)
     occurs = y_counts > 0
     present, bounds = _runs(strata[pair])
     _, x_bounds = _runs(own // width)
     _, y_bounds = _runs(strata[occurs])
     mass = np.bincount(np.searchsorted(present, strata[pair]), counts)
     found = information_of_strata(
-        counts, x_counts[place.reshape(-1)], y_counts[pair], bounds, x_counts, x_bounds, y_counts[occurs], y_bounds,
+        counts, x_counts[place], y_counts[pair], bounds, x_counts, x_bounds, y_counts[occurs], y_bounds,
         workers)  # fmt: skip
     return float((mass * found).sum() / mass.sum())
 
