@@ -39,14 +39,14 @@ cdef inline int64_t likeliest(int64_t a, int64_t b, int64_t total) noexcept nogi
     return min(min(a, b), max(max(<int64_t>0, a + b - total), mode))
 
 
-cdef inline double step_up(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
+cdef inline double step_up(double n, double a, double b, double rest) noexcept nogil:
     """The weight of n + 1 by that of n, 0 for the largest; rest: total - a - b."""
-    return <double>(a - n) * <double>(b - n) / (<double>(n + 1) * <double>(rest + n + 1))
+    return (a - n) * (b - n) / ((n + 1) * (rest + n + 1))
 
 
-cdef inline double step_down(int64_t n, int64_t a, int64_t b, int64_t rest) noexcept nogil:
+cdef inline double step_down(double n, double a, double b, double rest) noexcept nogil:
     """The weight of n - 1 by that of n, 0 for the smallest."""
-    return <double>n * <double>(rest + n) / (<double>(a - n + 1) * <double>(b - n + 1))
+    return n * (rest + n) / ((a - n + 1) * (b - n + 1))
 
 
 # ---- the expectation -------------------------------------------------------------------------------------------------
@@ -152,11 +152,11 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
     Inversion that searches outwards from the likeliest value, whose chance is that of the 2 x 2 table around it. By
     Stirling's formula its logarithm is a sum of surpluses of cells and small excesses: nothing large cancels.
     """
-    cdef int64_t rest = total - a - b, up, down, mode = likeliest(a, b, total), c = total - a, d = total - b
-    cdef double u, above, below, n = <double>total, exponent
+    cdef int64_t rest = total - a - b, up, mode = likeliest(a, b, total), c = total - a, d = total - b
+    cdef double u, above, below, above_n, below_n, n = <double>total, exponent
     if max(<int64_t>0, -rest) == min(a, b):
         return mode
-    up = down = mode
+    up = mode
     exponent = (
         excess_of(a, excess) + excess_of(c, excess) + excess_of(b, excess) + excess_of(d, excess)
         - excess_of(total, excess) - excess_of(up, excess) - excess_of(a - up, excess) - excess_of(b - up, excess)
@@ -168,18 +168,19 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
         around(a) / around(up) * (around(b) / around(b - up)) * (around(c) / around(a - up))
         * (around(d) / around(rest + up)) / around(total))
     below = above
+    above_n = below_n = <double>mode
     u = <double>(draw(state) >> 11) * 1.1102230246251565e-16 - above
     while u >= 0 and above + below > 1e-20:
-        above = above * step_up(up, a, b, rest)
-        below = below * step_down(down, a, b, rest)
-        up += 1
-        down -= 1
+        above = above * step_up(above_n, <double>a, <double>b, <double>rest)
+        below = below * step_down(below_n, <double>a, <double>b, <double>rest)
+        above_n += 1
+        below_n -= 1
         u -= above
         if u < 0:
-            return up
+            return <int64_t>above_n
         u -= below
         if u < 0:
-            return down
+            return <int64_t>below_n
     return mode  # also for what the roundings have left over
 
 

@@ -5,7 +5,8 @@ categories of any kind (see `fastent.encode`); arrays of uint8 or uint16 are cou
 the number of samples, n_ij those with level i of x and level j of y, and p = n_ij / n; logarithms are natural, and
 results in nats unless `base` says otherwise.
 
-A 2-D x holds one variable per column, and a measure against one y gives one value per column.
+A 2-D x holds one variable per column, and a measure against one y gives one value per column; of all pairs of columns
+`mutual_information_matrix` gives any measure of two, `g_test_matrix` and `permutation_test_matrix` the p-values.
 
 Sources: Shannon 1948; Cover & Thomas, Elements of Information Theory; others where used.
 """
