@@ -88,7 +88,7 @@ def engine(name: str) -> list[Extension]:
     ]
 
 
-plain = [Extension(f"fastent.{name}", [f"{PACKAGE}/{name}.pyx"]) for name in ("_openmp", "_engine")]
+plain = [Extension(f"fastent.{name}", [f"{PACKAGE}/{name}.pyx"]) for name in ("_openmp", "_engine", "_chance")]
 extensions = [*plain, *(module for name in ENGINES for module in engine(name))]
 directives = {"language_level": 3, "boundscheck": False, "wraparound": False, "freethreading_compatible": True}
 setup(ext_modules=cythonize(extensions, compiler_directives=directives), cmdclass={"build_ext": BuildEngines})

@@ -14,7 +14,7 @@ import scipy.sparse
 import scipy.stats
 
 from fastent import discrete
-from fastent._counts import chance, engine
+from fastent._counts import engine, random_tables
 from fastent.discrete import g_test, g_test_matrix, permutation_test, permutation_test_matrix
 
 
@@ -50,7 +50,7 @@ TESTS = {
 def reached(a: Any, b: Any, observed: float, tables: int, shuffled: bool, seed: int = 1, workers: int = 2) -> int:
     margins = [np.asarray(a, np.int64), np.asarray(b, np.int64)]
     pair, how = np.array([[0, 1]]), np.array([shuffled], np.uint8)
-    found = chance.times_reached(margins, pair, np.array([observed]), how, tables, seed, workers)
+    found = random_tables.times_reached(margins, pair, np.array([observed]), how, tables, seed, workers)
     return int(found[0])
 
 
@@ -99,7 +99,7 @@ def test_tables_depend_on_their_number_and_the_seed(shuffled: bool) -> None:
 
 
 def test_the_cheaper_way_is_taken() -> None:
-    pays = chance.shuffling_pays(np.array([2, 100, 100, 50_000]), np.array([2, 100, 100, 2]),
+    pays = random_tables.shuffling_pays(np.array([2, 100, 100, 50_000]), np.array([2, 100, 100, 2]),
                                  np.array([10**6, 10**3, 10**8, 10**11]))  # fmt: skip
     assert pays.tolist() == [False, True, False, False]
 

@@ -297,6 +297,13 @@ def pair_statistics(
 # ---- tables --------------------------------------------------------------------------------------------------------
 
 
+def read_weights_of_cells(function: str, contingency: Any) -> Array:
+    """A table of any number of dimensions, of a size whose products stay inside float64."""
+    values = np.asarray(real_numbers(function, "contingency", contingency), np.float64, order="C")
+    _check_cells(function, values)
+    return scaled(values)
+
+
 def read_table(function: str, contingency: Any) -> Sample | Array:
     """What `read_cells` returns, of a size whose products stay inside float64."""
     table = read_cells(function, contingency)
@@ -309,14 +316,14 @@ def read_cells(function: str, contingency: Any) -> Sample | Array:
         sparse = contingency.tocoo(copy=True)
         _check_shape(function, sparse.shape, sparse.ndim == 2)
         sparse.sum_duplicates()
-        data = real_cells(function, sparse.data)
+        data = _real_cells(function, sparse.data)
         kept = data > 0
         row, column, data = sparse.row[kept].astype(np.int64), sparse.col[kept].astype(np.int64), data[kept]
         margins = [np.zeros(size) for size in sparse.shape]
         np.add.at(margins[0], row, data)
         np.add.at(margins[1], column, data)
         return Sample(row, column, data, *margins)
-    table = real_cells(function, contingency)
+    table = _real_cells(function, contingency)
     _check_shape(function, table.shape, table.ndim >= 2)
     return table
 
@@ -332,8 +339,7 @@ def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
         raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {shape}")
 
 
-def real_cells(function: str, cells: Any) -> Array:
-    """A table of any number of dimensions: float64, finite, at least 0."""
+def _real_cells(function: str, cells: Any) -> Array:
     values = np.asarray(real_numbers(function, "contingency", cells), np.float64, order="C")
     _check_cells(function, values)
     return values

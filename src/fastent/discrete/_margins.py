@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastent import _samples
+from fastent._chance import expected_of_cells
 from fastent._codes import check_missing
-from fastent._counts import chance
+from fastent._counts import random_tables
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete.counting import complete_samples
@@ -172,7 +173,7 @@ def expected_information(function: str, margins: Margins, workers: int | None) -
         which, row, column = (np.concatenate(parts) for parts in (numbers, rows, columns))
         total = np.array([totals[side] for side in pairs[begin:end, 0]], np.int64)[which]
         threads = workers_for(function, workers, 100 * len(which))
-        each = chance.expected_of_cells(row, column, total, threads) * np.concatenate(times)
+        each = expected_of_cells(row, column, total, threads) * np.concatenate(times)
         found[begin:end] = np.bincount(which, each, minlength=len(pairs[begin:end]))
         begin = end
     empty = np.array([totals[side] == 0 for side in pairs[:, 0]], bool)
@@ -190,8 +191,8 @@ def times_reached(
     reached = np.zeros(len(margins.pairs), np.int64)
     some = totals > 0
     if some.any():
-        shuffled = chance.shuffling_pays(levels[some, 0], levels[some, 1], totals[some])
-        reached[some] = chance.times_reached(
+        shuffled = random_tables.shuffling_pays(levels[some, 0], levels[some, 1], totals[some])
+        reached[some] = random_tables.times_reached(
             margins.counts, margins.pairs[some], observed[some], shuffled.astype(np.uint8), tables, seed,
             workers_for(function, workers, int(some.sum()) * tables * 100))  # fmt: skip
     return reached

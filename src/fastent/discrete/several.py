@@ -155,10 +155,9 @@ def total_correlation(
 def _of_table(function: str, contingency: Any, workers: int | None) -> float:
     if hasattr(contingency, "tocoo"):
         return float(select(_samples.table_statistics(function, contingency, workers), "mi"))
-    table = _samples.real_cells(function, contingency)
+    table = _samples.read_weights_of_cells(function, contingency)
     if not table.size:
         raise ValueError(f"{function}: contingency must have levels along every axis, got shape {table.shape}")
-    table = _samples.scaled(table)
     chain = [0.0 if table.any() else np.nan]
     while table.ndim > 1:  # the last variable and all before it; then these, in the same way
         pairs = table.reshape(-1, table.shape[-1])
@@ -257,12 +256,11 @@ def _of_columns(
 
 def _of_tables(function: str, contingency: Any, workers: int | None) -> _Found:
     """The same of tables (x, y, z)."""
-    tables = _samples.real_cells(function, contingency)
+    tables = _samples.read_weights_of_cells(function, contingency)
     if tables.ndim < 3 or 0 in tables.shape[-3:]:
         raise ValueError(
             f"{function}: contingency must be a table (levels of x, levels of y, levels of z), got shape {tables.shape}"
         )
-    tables = _samples.scaled(tables)
     alone = select(_samples.table_statistics(function, tables.sum(axis=-1), workers), "mi")
     levels = tables.shape[-3:]
     strata = np.repeat(np.arange(levels[2]), levels[1])

@@ -5,7 +5,6 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-def expected_of_cells(a: Array, b: Array, totals: Array, workers: int) -> Array: ...
 def shuffling_pays(x_levels: Array, y_levels: Array, totals: Array) -> Array: ...
 def times_reached(
     counts: Sequence[Array], pairs: Array, observed: Array, shuffled: Array, tables: int, seed: int, workers: int

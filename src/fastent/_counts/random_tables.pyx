@@ -1,11 +1,12 @@
 # cython: cdivision=True
-"""What two labellings share by chance, given how often their levels occur: its mean, and tables drawn at random."""
+"""Tables at random with given margins, and how many of them have as much information as the observed one."""
 
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
-from libc.math cimport exp, log, sqrt
+from libc.math cimport exp, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
+from fastent._chance cimport surplus
 from fastent._counts.engine cimport COUNTS_MI, COUNTS_STATISTICS, active, counts_table
 from fastent._engine cimport Scratch, ceil_div, whole_lines
 from fastent._openmp cimport enter_region, leave_region
@@ -20,17 +21,6 @@ cdef enum:
 # Measured: a cell of a table that is drawn, a step away from its likeliest count, a sample that is shuffled, and a cell
 # of the table that they make.
 CELL_NS, STEP_NS, SHUFFLE_NS, MADE_NS = 80.0, 6.0, 5.0, 30.0
-
-
-cdef double surplus(double n, double m) noexcept nogil:
-    """n ln(n/m) - (n - m), never negative; near n = m by the series of atanh, where the logarithm would cancel."""
-    cdef double d = n - m, s = d / (n + m), z = s * s
-    if n == 0:
-        return m
-    if z > 0.01:
-        return n * log(n / m) - d
-    return s * d + 2 * n * s * z * (1. / 3 + z * (1. / 5 + z * (1. / 7 + z * (1. / 9 + z * (1. / 11 + z * (1. / 13
-                                    + z * (1. / 15 + z / 17)))))))
 
 
 cdef inline int64_t likeliest(int64_t a, int64_t b, int64_t total) noexcept nogil:
@@ -48,59 +38,6 @@ cdef inline double step_down(double n, double a, double b, double rest) noexcept
     """The weight of n - 1 by that of n, 0 for the smallest."""
     return n * (rest + n) / ((a - n + 1) * (b - n + 1))
 
-
-# ---- the expectation -------------------------------------------------------------------------------------------------
-
-cdef double expected_of_cell(int64_t a, int64_t b, int64_t total) noexcept nogil:
-    """Mean surplus of n over m = a b / N, where n is hypergeometric: outwards from its most likely value.
-
-    The surpluses add up to the information because the mean of n is m.
-    """
-    cdef int64_t rest = total - a - b, mode = likeliest(a, b, total), n
-    cdef double weight = 1, weights = 0, value = 0, mean = <double>a * <double>b / <double>total
-    for n in range(mode, min(a, b) + 1):
-        weights += weight
-        value += weight * surplus(<double>n, mean)
-        weight = weight * step_up(n, a, b, rest)
-        if weight < 1e-25:
-            break
-    weight = 1
-    n = mode
-    while n > max(<int64_t>0, -rest):
-        weight = weight * step_down(n, a, b, rest)
-        n = n - 1
-        weights += weight
-        value += weight * surplus(<double>n, mean)
-        if weight < 1e-25:
-            break
-    return value / weights / <double>total
-
-
-def expected_of_cells(a, b, totals, int workers):
-    """The expected information of cells by the counts of their rows and columns and of all samples."""
-    cdef const int64_t[::1] row = a, column = b, total = totals
-    cdef int64_t m = row.shape[0], i, first = 0, last = 0
-    cdef double work
-    result = np.zeros(m)
-    cdef double[::1] out = result
-    cdef int threads = enter_region(workers if m > 256 else 1)
-    try:
-        while first < m:
-            work = 0
-            while last < m and work < <double>SLICE_NS * threads:
-                work += 50 + 500 * sqrt(<double>min(row[last], column[last]))
-                last += 1
-            with nogil:
-                for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=8):
-                    out[i] = expected_of_cell(row[i], column[i], total[i])
-            first = last
-            PyErr_CheckSignals()
-    finally:
-        leave_region(threads)
-    return result
-
-
-# ---- tables at random ------------------------------------------------------------------------------------------------
 
 cdef struct margins_job:
     int64_t *x          # counts of the levels of both, all positive
@@ -153,7 +90,8 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
     Stirling's formula its logarithm is a sum of surpluses of cells and small excesses: nothing large cancels.
     """
     cdef int64_t rest = total - a - b, up, mode = likeliest(a, b, total), c = total - a, d = total - b
-    cdef double u, above, below, above_n, below_n, n = <double>total, exponent
+    cdef double u, above, below, above_n, below_n, n = <double>total, mean = <double>a * (<double>b / n)
+    cdef double off = <double>mode - mean, exponent
     if max(<int64_t>0, -rest) == min(a, b):
         return mode
     up = mode
@@ -161,9 +99,8 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
         excess_of(a, excess) + excess_of(c, excess) + excess_of(b, excess) + excess_of(d, excess)
         - excess_of(total, excess) - excess_of(up, excess) - excess_of(a - up, excess) - excess_of(b - up, excess)
         - excess_of(rest + up, excess)
-        - surplus(<double>up, <double>a * (<double>b / n)) - surplus(<double>(a - up), <double>a * (<double>d / n))
-        - surplus(<double>(b - up), <double>c * (<double>b / n))
-        - surplus(<double>(rest + up), <double>c * (<double>d / n)))
+        - surplus(off, mean) - surplus(-off, <double>a * (<double>d / n)) - surplus(-off, <double>c * (<double>b / n))
+        - surplus(off, <double>c * (<double>d / n)))
     above = exp(exponent) * sqrt(
         around(a) / around(up) * (around(b) / around(b - up)) * (around(c) / around(a - up))
         * (around(d) / around(rest + up)) / around(total))
