@@ -99,9 +99,10 @@ def _values(cells: Array, rows: Array, columns: Array, total: Any, kind: str, ba
 def _of_cells(table: _samples.Sample, kind: str, base: float | None) -> Any:
     from scipy.sparse import coo_array  # type: ignore[import-untyped]
 
-    largest = float(table.counts.max(initial=0.0))
-    cells, x_counts, y_counts = (
-        _samples.scaled(part, largest) for part in (table.counts, table.x_counts, table.y_counts)
+    cells = _samples.scaled(table.counts)
+    x_counts, y_counts = (
+        np.bincount(place, cells, minlength=len(counts))
+        for place, counts in ((table.x, table.x_counts), (table.y, table.y_counts))
     )
     data = _values(cells, x_counts[table.x], y_counts[table.y], cells.sum(), kind, base)
     return coo_array((data, (table.x, table.y)), shape=(len(x_counts), len(y_counts))).tocsr()
