@@ -26,6 +26,7 @@ Array = np.ndarray[Any, Any]
 
 
 def works(scale: float) -> Iterator[Work]:
+    from scipy.stats import MonteCarloMethod, chi2_contingency
     from sklearn.feature_selection import mutual_info_classif
     from sklearn.metrics import adjusted_mutual_info_score, mutual_info_score
     from sklearn.tree import DecisionTreeClassifier
@@ -94,6 +95,16 @@ def works(scale: float) -> Iterator[Work]:
             "scikit-learn": lambda: adjusted_mutual_info_score(a, b),
         },
         {"scikit-learn": 20},
+    )  # fmt: skip
+    table = rng.integers(500, 1500, (10, 10))
+    resampled = MonteCarloMethod(n_resamples=999, rng=1)
+    yield Work(
+        f"permutation test of a table of 10 x 10, {table.sum()} samples, 999 tables", 1, "ms",
+        {
+            "fastent": lambda: discrete.permutation_test(contingency=table, permutations=999, rng=1),
+            "SciPy, chi-squared": lambda: chi2_contingency(table, correction=False, method=resampled),
+        },
+        {"SciPy, chi-squared": 1},
     )  # fmt: skip
     yield from encodings(rng, n)
     yield from tables(rng, n // 4)

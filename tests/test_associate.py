@@ -108,10 +108,31 @@ def test_batches_give_what_one_call_gives(monkeypatch: pytest.MonkeyPatch) -> No
     X = np.stack(codes, axis=1)
     data = _associate.Table([str(i) for i in range(len(codes))], codes)
     monkeypatch.setattr(_associate, "BATCH", 2)
-    assert np.array_equal(_associate._all_pairs(data, "vi", 1), discrete.mutual_information_matrix(X, metric="vi"))
+    for metric in ("vi", "gain_ratio"):
+        want = discrete.mutual_information_matrix(X, metric=metric)
+        assert np.array_equal(_associate._all_pairs(data, metric, 1), want)
     names, values = _associate.rank(data, "6", ["mi"], 1)
     want = discrete.mutual_information(X[:, :6], X[:, 6])
     assert dict(zip(names, values[:, 0].tolist(), strict=True)) == {str(i): mi for i, mi in enumerate(want.tolist())}
+
+
+@pytest.mark.parametrize("metric", _associate.METRICS)
+def test_every_metric_of_a_target_and_of_pairs(metric: str) -> None:
+    X = np.random.default_rng(3).integers(0, 3, (90, 4)).astype(np.uint8)
+    X[:, 1] = X[:, 0] // 2
+    names = list("abcd")
+    data = _associate.Table(names, list(X.T))
+    found, values = _associate.rank(data, "d", ["purity", metric], 1)
+    matrix = discrete.mutual_information_matrix(X, metric=metric)
+    for name, value in zip(found, values[:, 1], strict=True):
+        assert value == matrix[names.index(name), 3]
+    np.save("x.npy", X)
+    shown = lines("x.npy", "--pairs", "--metric", metric)[1:]
+    numbers = [float(value) for _, _, value in shown]
+    assert numbers == sorted(numbers, reverse=metric not in ("vi", "conditional_entropy"))
+    assert len(shown) == (6 if np.array_equal(matrix, matrix.T) else 12)
+    for one, other, value in shown:
+        assert float(value) == pytest.approx(matrix[int(one), int(other)], rel=1e-5)
 
 
 def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_level() -> None:
@@ -172,7 +193,7 @@ def test_parquet_with_pyarrow() -> None:
         (("t.csv",), "either --target COLUMN or --pairs"),
         (("t.csv", "--target", "z"), "no column 'z'; it has a, y"),
         (("t.csv", "--target", "y", "--metric", "mu"), "no metric 'mu'; there is mi"),
-        (("t.csv", "--pairs", "--metric", "ami"), "--pairs takes one --metric"),
+        (("t.csv", "--pairs", "--metric", "mi,ami"), "--pairs takes one --metric"),
         (("t.csv", "--target", "y", "--workers", "0"), "associate: workers must be at least 1"),
         (("one.csv", "--pairs"), "one.csv has one column, 'a'; --pairs needs two"),
         (("t.csv", "--target", "y", "--bins", "1"), "from 2 to 65535, got '1'"),

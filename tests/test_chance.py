@@ -9,8 +9,8 @@ import pytest
 from mpmath import MPContext
 
 from fastent import discrete
-from fastent._chance import expected_mutual_information
-from fastent.discrete.agreement import expected_information
+from fastent._chance import expected_of_cells
+from fastent.discrete._margins import expected_information, margins_of
 
 mp = MPContext()
 mp.dps = 40
@@ -42,15 +42,15 @@ def expected(a: int, b: int, total: int) -> Any:
     ],
 )
 def test_one_cell(a: int, b: int, total: int) -> None:
-    one = np.ones(1)
-    found = expected_mutual_information(np.array([a]), one, np.array([b]), one, total, 1)
+    found = expected_of_cells(*(np.array([n]) for n in (a, b, total)), 1)[0]
     assert found == pytest.approx(float(expected(a, b, total)), rel=1e-13)
 
 
 def test_totals_beyond_what_can_be_summed_one_by_one() -> None:
     """By the chi-squared distribution, (r - 1) (c - 1) / 2N up to terms of 1/N^2."""
     for total in (10**12, 10**15, 4 * 10**18):
-        found = expected_information(np.array([total // 2, total // 4, total // 4]), np.array([total // 2] * 2), 1)
+        sides = [np.array([total // 2, total // 4, total // 4]), np.array([total // 2] * 2)]
+        found = expected_information("", margins_of(sides, np.arange(2)), 1)[0]
         assert found == pytest.approx(1 / total, rel=10 / total + 1e-13)
     table = np.array([[2, 1], [1, 2]]) * 10**17
     mi, h = discrete.mutual_information(contingency=table), discrete.entropy([0, 1])

@@ -80,10 +80,12 @@ def test_tables_of_many_levels_take_little_memory() -> None:
     assert d.mutual_information(x, y, estimator="miller-madow") == pytest.approx(
         d.mutual_information(x, y) + 49_999 / 200_000
     )
-    with pytest.raises(ValueError, match=r"^pmi: the table of 100000 x 50000 levels is too large to be dense"):
+    with pytest.raises(
+        ValueError, match=r"^pmi: the table of 100000 x 50000 levels is too large .*; pass contingency="
+    ):
         d.pmi(x, y)
-    with pytest.raises(ValueError, match=r"^pmi: contingency must have at most 4194304 cells"):
-        d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
+    one = d.pmi(contingency=scipy.sparse.coo_array(([1], ([0], [0])), shape=(100_000, 90_000)))
+    assert one.nnz == 1 and one.shape == (100_000, 90_000)
 
 
 # ---- options and operands ------------------------------------------------------------------------------------------
@@ -192,8 +194,11 @@ def test_options_that_are_lists_texts_or_no_base() -> None:
     for f in (d.normalized_mutual_information, d.adjusted_mutual_information):
         with pytest.raises(ValueError, match=rf"^{f.__name__}: average must be one of"):
             f(x, x, average=["min"])
-    with pytest.raises(ValueError, match=r"^mutual_information_matrix: metric must be one of"):
-        d.mutual_information_matrix(np.c_[x, x], metric=["mi"])
+    for metric in (["mi", "lift"], [["mi"]], None, 3, {"mi"}):
+        with pytest.raises(ValueError, match=r"^mutual_information_matrix: metric must be one of mi, nmi, "):
+            d.mutual_information_matrix(np.c_[x, x], metric=metric)
+    with pytest.raises(ValueError, match=r"^mutual_information_matrix: metric must name at least one measure"):
+        d.mutual_information_matrix(np.c_[x, x], metric=[])
     with pytest.raises(TypeError, match=r"^homogeneity_completeness_v_measure: beta must be a number, got '1'"):
         d.homogeneity_completeness_v_measure(x, x, beta="1")
     with pytest.raises(ValueError, match=r"^homogeneity_completeness_v_measure: beta must be .* finite, got inf"):

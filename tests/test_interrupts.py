@@ -153,3 +153,31 @@ def test_ctrl_c_in_selection(call: str, workers: str, record_property: Any) -> N
     print(f"{call}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
     record_property("seconds", seconds)
     assert seconds < LIMIT
+
+
+CHANCE = """
+from fastent import discrete
+rng = np.random.default_rng(0)
+row = rng.random(100)
+few, many = rng.integers(0, 9, (100_000, 40), dtype=np.uint8), rng.integers(0, 60_000, (100_000, 2))
+twos = np.array([[10**12, 10**12], [10**12, 10**12 + 7]])
+CALLS = {
+    "drawn": lambda f, w: discrete.permutation_test_matrix(few, permutations=10**6, workers=w),
+    "drawn, large": lambda f, w: discrete.permutation_test(contingency=twos, permutations=10**6, workers=w),
+    "shuffled": lambda f, w: discrete.permutation_test(*many.T, permutations=10**6, workers=w),
+    "expected": lambda f, w: [
+        discrete.adjusted_mutual_information(contingency=rng.integers(1, 10**7, (200, 200)), workers=w)
+        for _ in range(100)],
+}
+MEASURES = {"": None}
+"""
+
+
+@pytest.mark.parametrize(
+    ("call", "workers"), [("drawn", "1"), *((call, "2") for call in ("drawn", "drawn, large", "shuffled", "expected"))]
+)
+def test_ctrl_c_in_tests_of_chance(call: str, workers: str, record_property: Any) -> None:
+    seconds = float(run(IMPORTS + CHANCE + CTRL_C, call, "", workers, timeout=30, FASTENT_ISA="base"))
+    print(f"{call}, {workers} workers: {seconds:.3f} s from Ctrl-C to KeyboardInterrupt")
+    record_property("seconds", seconds)
+    assert seconds < LIMIT

@@ -21,15 +21,22 @@ from fastent._stream import InputError, replacing
 from fastent._tables import check_output, check_several, check_target, read_columns, write_rows
 from fastent._terminal import Progress, number_text, table
 from fastent._threads import check_workers
+from fastent.discrete._metrics import is_symmetric
 
 METRICS = {
     "mi": "mutual information in nats",
     "nmi": "mutual information by the mean of both entropies",
     "ami": "the same, adjusted for chance",
     "gain_ratio": "mutual information by the entropy of the column",
-    "vi": "variation of information in nats, a distance",
+    "homogeneity": "the same; 1 where the column is constant",
+    "completeness": "mutual information by the entropy of the target",
+    "v_measure": "harmonic mean of these two",
+    "purity": "share of the most frequent level of the column, given the target",
+    "joint_entropy": "entropy of both in nats",
+    "conditional_entropy": "entropy of the column in nats, given the target; smallest first",
+    "vi": "variation of information in nats, a distance; smallest first",
 }
-PAIR_METRICS = ("mi", "nmi", "vi")
+SMALLEST_FIRST = ("conditional_entropy", "vi")
 SHOWN = 20
 BATCH = 256  # columns between looks at the progress; pairs of smaller batches are slower
 
@@ -100,17 +107,6 @@ def _batches(codes: Sequence[np.ndarray[Any, Any]]) -> Iterator[list[int]]:
             yield batch
 
 
-def _metric(name: str, codes: np.ndarray[Any, Any], target: np.ndarray[Any, Any], workers: int | None) -> Any:
-    function: Any = {
-        "mi": discrete.mutual_information,
-        "nmi": discrete.normalized_mutual_information,
-        "ami": discrete.adjusted_mutual_information,
-        "gain_ratio": discrete.gain_ratio,
-        "vi": discrete.variation_of_information,
-    }[name]
-    return function(codes, target, workers=workers)
-
-
 def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> tuple[list[str], np.ndarray[Any, Any]]:
     """Columns by the first metric, the strongest association first, and the values of all metrics."""
     goal = data.codes[data.names.index(target)]
@@ -120,14 +116,18 @@ def rank(data: Table, target: str, metrics: list[str], workers: int | None) -> t
     try:
         for batch in _batches([data.codes[i] for i in others]):
             columns = stacked([data.codes[others[i]] for i in batch])
-            for m, name in enumerate(metrics):
-                values[batch, m] = _metric(name, columns, goal, workers)
+            found = discrete.mutual_information_matrix(columns, goal, metric=metrics, workers=workers)
+            values[batch] = found[:, :, 0].T
             progress.add(len(batch))
     finally:
         progress.clear()
-    sign = 1.0 if metrics[0] == "vi" else -1.0
-    order = np.argsort(sign * values[:, 0], kind="stable")
+    order = _order(metrics[0], values[:, 0])
     return [data.names[others[i]] for i in order], values[order]
+
+
+def _order(metric: str, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The strongest association first."""
+    return np.argsort(values if metric in SMALLEST_FIRST else -values, kind="stable")
 
 
 def _all_pairs(data: Table, metric: str, workers: int | None) -> np.ndarray[Any, Any]:
@@ -142,7 +142,12 @@ def _all_pairs(data: Table, metric: str, workers: int | None) -> np.ndarray[Any,
                 other = None if y is x else y  # within a batch half of the pairs is counted
                 found = discrete.mutual_information_matrix(x, other, metric=metric, workers=workers)
                 matrix[np.ix_(rows, columns)] = found
-                matrix[np.ix_(columns, rows)] = found.T
+                if y is not x and is_symmetric(metric):
+                    matrix[np.ix_(columns, rows)] = found.T
+                elif y is not x:
+                    matrix[np.ix_(columns, rows)] = discrete.mutual_information_matrix(
+                        y, x, metric=metric, workers=workers
+                    )
                 progress.add(found.size * (1 if y is x else 2))
     finally:
         progress.clear()
@@ -166,8 +171,9 @@ def _pairs_lines(args: argparse.Namespace, data: Table, file: BinaryIO | None) -
     matrix = _all_pairs(data, metric, args.workers)
     if file:
         write_rows(file, ["", *data.names], ([name, *row] for name, row in zip(data.names, matrix, strict=True)))
-    left, right = np.triu_indices(len(data.names), 1)
-    order = np.argsort((1.0 if metric == "vi" else -1.0) * matrix[left, right], kind="stable")[:SHOWN]
+    both_ways = ~np.eye(len(data.names), dtype=bool)
+    left, right = np.nonzero(np.triu(both_ways) if is_symmetric(metric) else both_ways)
+    order = _order(metric, matrix[left, right])[:SHOWN]
     cells = [[data.names[left[i]], data.names[right[i]], number_text(matrix[left[i], right[i]])] for i in order]
     lines = table(["column", "column", metric], cells)
     if len(left) > len(order):
@@ -179,8 +185,8 @@ def associate(args: argparse.Namespace) -> None:
     """fastent associate"""
     if args.pairs == (args.target is not None):
         raise InputError("pass either --target COLUMN or --pairs")
-    if args.pairs and (len(args.metric) != 1 or args.metric[0] not in PAIR_METRICS):
-        raise InputError(f"--pairs takes one --metric: {', '.join(PAIR_METRICS)}")
+    if args.pairs and len(args.metric) != 1:
+        raise InputError("--pairs takes one --metric")
     if args.workers is not None:
         try:
             check_workers("associate", args.workers)
@@ -210,12 +216,13 @@ def _bins(text: str) -> int:
 
 
 def add_command(commands: Any) -> None:
-    lines = "\n".join(f"  {name:<12}{text}" for name, text in METRICS.items())
+    width = max(map(len, METRICS)) + 2
+    lines = "\n".join(f"  {name:<{width}}{text}" for name, text in METRICS.items())
     add = commands.add_parser(
         "associate",
         help="rank the columns of a table by what they tell about one of them",
         description="Rank the columns of a table by what they tell about a target column,\nor all pairs of columns.",
-        epilog=f"metrics:\n{lines}\n\nMissing cells count as a level of their own.\n"
+        epilog=f"metrics:\n{lines}\n\nOf --pairs, the first column stands for the column, the second for the\ntarget. Missing cells count as a level of their own.\n"
         "Cells of a .csv are numbers where a whole column is, in plain decimals:\n007 and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,5 +1,6 @@
 """What two labellings share by chance: the expected mutual information of shuffled labels."""
 
+from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange
 from libc.math cimport exp, log, log1p, sqrt
 from libc.stdint cimport int64_t
@@ -11,6 +12,9 @@ import numpy as np
 
 cdef double WIDE = 64  # standard deviation from which Stirling's series has all digits in every cell
 cdef double NEGLIGIBLE = 1e-25
+
+cdef enum:
+    SLICE = 1 << 15  # cells per worker between looks at Ctrl-C
 
 
 cdef double surplus(double d, double m) noexcept nogil:
@@ -83,16 +87,20 @@ cdef double sum_over_steps(double both, double x, double y, double neither, doub
     return value / weights
 
 
-def expected_mutual_information(a, a_times, b, b_times, int64_t total, int workers):
-    """Of two labellings with shuffled samples; a and b: distinct counts of their levels, and how often each occurs."""
-    cdef const int64_t[::1] x = a, y = b
-    sums = np.zeros((len(a), len(b)))
-    cdef double[:, ::1] out = sums
-    cdef int64_t i, j, m = x.shape[0], k = y.shape[0]
-    cdef int threads = enter_region(workers if m * k > 256 else 1)
-    with nogil:
-        for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=1):
-            for j in range(k):
-                out[i, j] = expected_of_pair(x[i], y[j], total)
-    leave_region(threads)
-    return float(a_times @ sums @ b_times)
+def expected_of_cells(a, b, totals, int workers):
+    """The expected information of cells, by the counts of their rows and columns and of all samples."""
+    cdef const int64_t[::1] row = a, column = b, total = totals
+    cdef int64_t m = row.shape[0], first, last, i
+    result = np.zeros(m)
+    cdef double[::1] out = result
+    cdef int threads = enter_region(workers if m > 256 else 1)
+    try:
+        for first in range(0, m, SLICE * threads):
+            last = min(m, first + SLICE * threads)
+            with nogil:
+                for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=8):
+                    out[i] = expected_of_pair(row[i], column[i], total[i])
+            PyErr_CheckSignals()
+    finally:
+        leave_region(threads)
+    return result

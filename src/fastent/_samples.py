@@ -275,7 +275,8 @@ def pair_statistics(
     plain = weights is None and x.kept is None and other.kept is None
     levels = max(int(x.levels.max(initial=1)), int(other.levels.max(initial=1)))
     numbers = [STATISTICS[name] for name in which]
-    if plain and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
+    one_by_one = y is not None and y.codes.shape[1] == 1
+    if plain and not one_by_one and levels <= 16 and x.codes.dtype == other.codes.dtype == np.uint8:
         threads = workers_for(function, workers, x.codes.size)
         y_codes, y_levels = (None, None) if y is None else (y.codes, y.levels)
         counter = PairCounter(x.codes, x.levels, y_codes, y_levels, threads)
@@ -297,6 +298,13 @@ def pair_statistics(
 
 
 # ---- tables --------------------------------------------------------------------------------------------------------
+
+
+def read_weights_of_cells(function: str, contingency: Any) -> Array:
+    """A table of any number of dimensions, of a size whose products stay inside float64."""
+    values = np.asarray(real_numbers(function, "contingency", contingency), np.float64, order="C")
+    _check_cells(function, values)
+    return scaled(values)
 
 
 def read_table(function: str, contingency: Any) -> Sample | Array:
@@ -439,6 +447,15 @@ def measure(
     return found[0] if left.single else found
 
 
+def read_pair(function: str, x: Any, y: Any, missing: str, workers: int | None) -> tuple[Columns, Columns | None]:
+    """Columns of x and those of y, if any."""
+    left = read_columns(function, "x", x, missing, workers)
+    right = None if y is None else read_columns(function, "y", y, missing, workers)
+    if right is not None:
+        check_lengths(function, left, right, ("x", "y"))
+    return left, right
+
+
 def measure_pairs(
     function: str, x: Any, y: Any, which: tuple[str, ...], weights: Any, missing: str, workers: int | None
 ) -> Array:
@@ -448,9 +465,6 @@ def measure_pairs(
     if left is not None and (y is None or (right is not None and len(left.codes) == len(right.codes))):
         with contextlib.suppress(_WrongGuess):
             return pair_statistics(function, left, right, which, None, workers)
-    left = read_columns(function, "x", x, missing, workers)
-    right = None if y is None else read_columns(function, "y", y, missing, workers)
-    if right is not None:
-        check_lengths(function, left, right, ("x", "y"))
+    left, right = read_pair(function, x, y, missing, workers)
     w = relative_weights(function, weights, len(left.codes))
     return pair_statistics(function, left, right, which, w, workers)

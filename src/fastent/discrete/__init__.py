@@ -5,7 +5,8 @@ categories of any kind (see `fastent.encode`); arrays of uint8 or uint16 are cou
 the number of samples, n_ij those with level i of x and level j of y, and p = n_ij / n; logarithms are natural, and
 results in nats unless `base` says otherwise.
 
-A 2-D x holds one variable per column, and a measure against one y gives one value per column.
+A 2-D x holds one variable per column, and a measure against one y gives one value per column; of all pairs of columns
+`mutual_information_matrix` gives any measure of two, `g_test_matrix` and `permutation_test_matrix` the p-values.
 
 Sources: Shannon 1948; Cover & Thomas, Elements of Information Theory; others where used.
 """
@@ -27,16 +28,12 @@ from fastent.discrete.information import (
     information_gain,
     joint_entropy,
     mutual_information,
-    pmi,
     variation_of_information,
 )
-from fastent.discrete.several import (
-    conditional_mutual_information,
-    interaction_information,
-    mutual_information_matrix,
-    total_correlation,
-)
-from fastent.discrete.significance import g_test, permutation_test
+from fastent.discrete.pairs import mutual_information_matrix
+from fastent.discrete.pointwise import pmi
+from fastent.discrete.several import conditional_mutual_information, interaction_information, total_correlation
+from fastent.discrete.significance import g_test, g_test_matrix, permutation_test, permutation_test_matrix
 from fastent.discrete.splits import BestSplit, best_split
 
 __all__ = [
@@ -52,6 +49,7 @@ __all__ = [
     "entropy",
     "entropy_of_counts",
     "g_test",
+    "g_test_matrix",
     "gain_ratio",
     "homogeneity_completeness_v_measure",
     "information_gain",
@@ -61,6 +59,7 @@ __all__ = [
     "mutual_information_matrix",
     "normalized_mutual_information",
     "permutation_test",
+    "permutation_test_matrix",
     "pmi",
     "purity",
     "symmetric_uncertainty",

@@ -20,15 +20,38 @@ _OPTIONS = {
     contingency : array_like or sparse matrix, optional
         Instead of x and y, their table: counts or weights of shape (levels of x, levels of y), or a stack of such. That
         of samples that come in pieces is made by `discrete.add_tables`.""",
+    "PAIRS": """x, y : array_like
+        Labels, (samples, columns). Without y it is all pairs of columns of x, each done once.""",
+    "MATRICES": """Returns
+    -------
+    statistic, p_value : ndarray
+        (columns of x, columns of y). They are not corrected for the number of pairs.""",
+    "XYZ": """x, y : array_like
+        Labels, (samples,) or (samples, columns): one value, one per column, or all pairs of columns of x and of y.
+    z : array_like
+        Labels, (samples,).
+    contingency : array_like, optional
+        Instead of x, y and z, their table: counts or weights of shape (levels of x, levels of y, levels of z), or a
+        stack of such.""",
     "BASE": """base : float, optional
         Unit of the result: 2 for bits, 10 for hartleys; nats without it.""",
     "WEIGHTS": """weights : array_like, optional
         Weight of each sample, finite and at least 0.""",
+    "TIMES": """weights : array_like, optional
+        How often each sample was seen: whole numbers, because chance is that of shuffled samples.""",
+    "PERMUTATIONS": """permutations : int
+        Number of random tables.
+    rng : int, numpy.random.Generator or None
+        Seed or generator of these.""",
     "COMMON": """missing : {"raise", "level", "omit"}
         What becomes of missing labels (None, nan, nulls): a ValueError that names the first one, one more level, or
         samples that are left out wherever they miss a label of the pair.
     workers : int, optional
         Threads; -1 for all. The result does not depend on it.""",
+    "SEVERAL": """Returns
+    -------
+    float, or ndarray with one value per column, pair of columns or table
+        nan where there are no samples.""",
     "SCALAR": """Returns
     -------
     float, or ndarray with one value per column or table

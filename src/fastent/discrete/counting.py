@@ -92,13 +92,20 @@ def contingency(
     if sparse:
         return _sparse_table(left, right, w)
     _samples.check_dense(name, left, right, "pass sparse=True")
+    return tables_of_pairs(left, right, w, workers, method)
+
+
+def tables_of_pairs(
+    left: _samples.Columns, right: _samples.Columns, weights: Array | None, workers: int | None, method: str
+) -> Array:
+    """Dense tables, preceded by the columns of x and of y where these are more than one."""
     if left.kept is None and right.kept is None:
-        result = dense_tables(left, right, w, workers, method)
+        result = dense_tables(left, right, weights, workers, method)
     else:  # each pair with the samples that have both labels
-        dtype = np.int64 if w is None else np.float64
+        dtype = np.int64 if weights is None else np.float64
         result = np.zeros((len(left.levels), len(right.levels), _most(left), _most(right)), dtype)
         for i, j in np.ndindex(result.shape[:2]):
-            one, other, part = complete_samples(left.column(i), right.column(j), w)
+            one, other, part = complete_samples(left.column(i), right.column(j), weights)
             table = dense_tables(one, other, part, workers, method)[0, 0]
             result[i, j, : table.shape[0], : table.shape[1]] = table
     if right.single:

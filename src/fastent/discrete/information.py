@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,9 @@ import numpy as np
 from fastent import _samples
 from fastent._counts import engine
 from fastent._estimators import check_estimator, entropy_of_counts
-from fastent._plan import log_of_base
 from fastent._samples import Array
-from fastent._threads import workers_for
-from fastent.discrete._common import described, in_unit, ratio, select
+from fastent.discrete import _metrics
+from fastent.discrete._common import described, in_unit, select
 from fastent.discrete.counting import complete_samples, dense_tables
 
 
@@ -285,7 +283,7 @@ def gain_ratio(
     np.float64(0.5)
     """
     found = _samples.measure("gain_ratio", x, y, contingency, weights, missing, workers)
-    return ratio(select(found, "mi"), select(found, "h_x"), 0.0)
+    return _metrics.gain_ratio(_metrics.facts_of(found), _metrics.Options())
 
 
 @described
@@ -322,87 +320,3 @@ def variation_of_information(
     """
     found = _samples.measure("variation_of_information", x, y, contingency, weights, missing, workers)
     return in_unit("variation_of_information", select(found, "h_x_given_y") + select(found, "h_y_given_x"), base)
-
-
-@described
-def pmi(
-    x: Any = None,
-    y: Any = None,
-    *,
-    kind: str = "pmi",
-    contingency: Any = None,
-    base: float | None = None,
-    weights: Any = None,
-    missing: str = "raise",
-    workers: int | None = None,
-) -> Any:
-    """Pointwise mutual information of every cell, ln(p_ij / (p_i p_j)).
-
-    Parameters
-    ----------
-    x, y : array_like
-        Labels, (samples,).
-    kind : {"pmi", "npmi", "ppmi"}
-        As it is; divided by -ln p_ij, between -1 and 1; or with negative values as 0.
-    contingency : array_like, optional
-        Instead of x and y, their table.
-    <BASE>
-    <WEIGHTS>
-    <COMMON>
-
-    Returns
-    -------
-    ndarray
-        (levels of x, levels of y). Cells that never occur are -inf (npmi -1, ppmi 0); nan where a level never occurs.
-
-    Raises
-    ------
-    ValueError
-        Labels or sparse tables of more than 2**22 cells, or 65536 levels, among others.
-
-    Notes
-    -----
-    Church & Hanks 1990; Bouma 2009.
-
-    Examples
-    --------
-    >>> from fastent import discrete
-    >>> discrete.pmi([0, 0, 1, 1], [0, 0, 1, 1], base=2)
-    array([[  1., -inf],
-           [-inf,   1.]])
-    """
-    if kind not in ("pmi", "npmi", "ppmi"):
-        raise ValueError(f"pmi: kind must be 'pmi', 'npmi' or 'ppmi', got {kind!r}")
-    log_of_base("pmi", base)  # npmi has no unit, but a base that is none is a mistake
-    _samples.check_inputs("pmi", x, y, contingency, weights, ("x", "y"))
-    table = contingency
-    if table is None:
-        left = _samples.read_columns("pmi", "x", x, missing, workers, dense=True)
-        right = _samples.read_columns("pmi", "y", y, missing, workers, dense=True)
-        _samples.check_target("pmi", left, "x")
-        _samples.check_target("pmi", right, "y")
-        _samples.check_lengths("pmi", left, right, ("x", "y"))
-        workers_for("pmi", workers, 0)
-        _samples.check_dense("pmi", left, right, "pass samples of fewer levels, say without the rare ones")
-        one, other, w = complete_samples(left, right, _samples.relative_weights("pmi", weights, len(left.codes)))
-        table = dense_tables(one, other, w, workers, "auto")[0, 0]
-    if hasattr(table, "toarray"):
-        if math.prod(table.shape) > _samples.DENSE_CELLS:
-            raise ValueError(
-                f"pmi: contingency must have at most {_samples.DENSE_CELLS} cells, as the result is dense, got shape "
-                f"{table.shape}; pass the rows and columns that matter"
-            )
-        table = table.toarray()
-    read = _samples.read_table("pmi", table)
-    assert not isinstance(read, _samples.Sample)
-    total = read.sum((-2, -1), keepdims=True)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        expected = read.sum(-1, keepdims=True) * (read.sum(-2, keepdims=True) / total)
-        values = np.log(read / expected)
-        if kind == "ppmi":
-            return in_unit("pmi", np.maximum(values, 0.0), base)
-        if kind == "npmi":
-            share = values / -np.log(read / total)
-            share = np.where(read == total, 1.0, np.where(read == 0, -1.0, share))
-            return np.where(np.isnan(values), np.nan, share)
-    return in_unit("pmi", values, base)

@@ -1,72 +1,46 @@
-"""Three variables and more, and all pairs of many."""
+"""Three variables and more."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from fastent import _samples
-from fastent._plan import log_of_base
+from fastent._codes import check_missing
+from fastent._counts.strata import information_of_strata
+from fastent._levels import of_integers
 from fastent._samples import Array
-from fastent.discrete._common import described, in_unit, ratio, select
+from fastent._threads import workers_for
+from fastent.discrete._common import described, in_unit, select
 from fastent.discrete.counting import complete_samples
-from fastent.discrete.information import entropy_of_row, mutual_information
-
-
-def _combined(function: str, columns: list[_samples.Columns]) -> Array:
-    """One code for each combination of labels that occurs."""
-    codes = np.zeros(len(columns[0].codes), np.int64)
-    for column in columns:
-        codes = codes * int(column.levels[0]) + column.codes[:, 0]
-        codes = np.unique(codes, return_inverse=True)[1]  # dense again, so that products never overflow
-    return codes
-
-
-def _entropies_of(
-    function: str, labels: dict[str, Any], weights: Any, missing: str, workers: int | None
-) -> tuple[list[_samples.Columns], Array | None]:
-    columns = [_samples.read_columns(function, name, x, missing, workers) for name, x in labels.items()]
-    names = list(labels)
-    for name, column in zip(names, columns, strict=True):
-        _samples.check_target(function, column, name)
-        _samples.check_lengths(function, columns[0], column, (names[0], name))
-    w = _samples.relative_weights(function, weights, len(columns[0].codes))
-    kept = np.ones(len(columns[0].codes), bool)
-    for column in columns:
-        if column.kept is not None:
-            kept &= column.kept[:, 0]
-    columns = [c._replace(codes=c.codes[kept], kept=None) for c in columns]
-    return columns, None if w is None else w[kept]
-
-
-def _joint(function: str, columns: list[_samples.Columns], weights: Array | None) -> float:
-    codes = _combined(function, columns)
-    return entropy_of_row(np.bincount(codes, weights), "plugin") if len(codes) else float("nan")
 
 
 @described
 def conditional_mutual_information(
-    x: Any,
-    y: Any,
-    z: Any,
+    x: Any = None,
+    y: Any = None,
+    z: Any = None,
     *,
+    contingency: Any = None,
     base: float | None = None,
     weights: Any = None,
     missing: str = "raise",
     workers: int | None = None,
 ) -> Any:
-    """Information that x and y share beyond z, I(x; y | z) = sum_k p_k I(x; y | z = k), at least 0.
+    """Information that x and y share beyond z, I(x; y | z) = sum_k p_k I(x; y | z = k).
+
+    Every stratum of z is summed up as `mutual_information` is: never below 0, and exactly 0 where x and y are
+    independent in each.
 
     Parameters
     ----------
-    x, y, z : array_like
-        Labels, (samples,).
+    <XYZ>
     <BASE>
     <WEIGHTS>
     <COMMON>
 
-    <SCALAR>
+    <SEVERAL>
 
     Examples
     --------
@@ -75,73 +49,17 @@ def conditional_mutual_information(
     np.float64(1.0)
     """
     name = "conditional_mutual_information"
-    columns, w = _entropies_of(name, {"x": x, "y": y, "z": z}, weights, missing, workers)
-    left, right, given = (c.codes[:, 0] for c in columns)
-    if not len(left):
-        return np.float64(np.nan)
-    order = np.argsort(given, kind="stable")
-    ends = np.flatnonzero(np.diff(given[order])) + 1
-    total, value = 0.0, 0.0
-    for part in np.split(order, ends):
-        sample = _samples.positive_cells(left[part], right[part], None if w is None else w[part])
-        mass = float(sample.counts.sum())
-        if mass > 0:
-            total += mass
-            value += mass * float(select(_samples.statistics_of_sample(sample), "mi"))
-    return in_unit(name, value / total if total else np.nan, base)
-
-
-@described
-def total_correlation(
-    x: Any, *, base: float | None = None, weights: Any = None, missing: str = "raise", workers: int | None = None
-) -> Any:
-    """How far columns are from independent, sum_c H(x_c) - H(x_1, ..., x_m), at least 0.
-
-    Parameters
-    ----------
-    x : array_like
-        Labels, (samples, columns).
-    <BASE>
-    <WEIGHTS>
-    <COMMON>
-
-    Returns
-    -------
-    float
-        nan where there are no samples.
-
-    Notes
-    -----
-    Watanabe 1960. For two columns it is their mutual information.
-
-    Examples
-    --------
-    >>> from fastent import discrete
-    >>> discrete.total_correlation([[0, 0, 0], [1, 1, 1]], base=2)
-    np.float64(2.0)
-    """
-    name = "total_correlation"
-    columns = _samples.read_columns(name, "x", x, missing, workers)
-    w = _samples.relative_weights(name, weights, len(columns.codes))
-    complete, _, w = complete_samples(columns, columns, w)
-    each = [complete.column(i) for i in range(complete.codes.shape[1])]
-    if not each or not len(complete.codes):
-        return np.float64(np.nan)
-    # as a chain of mutual informations, none of which is negative
-    value = 0.0
-    for i in range(1, len(each)):
-        earlier = _combined(name, each[:i]).astype(np.uint32)
-        sample = _samples.positive_cells(earlier, each[i].codes[:, 0], w)
-        value += float(select(_samples.statistics_of_sample(sample), "mi"))
-    return in_unit(name, value, base)
+    found = _of_three(name, x, y, z, contingency, weights, missing, workers)
+    return in_unit(name, found.given, base)
 
 
 @described
 def interaction_information(
-    x: Any,
-    y: Any,
-    z: Any,
+    x: Any = None,
+    y: Any = None,
+    z: Any = None,
     *,
+    contingency: Any = None,
     base: float | None = None,
     weights: Any = None,
     missing: str = "raise",
@@ -151,13 +69,12 @@ def interaction_information(
 
     Parameters
     ----------
-    x, y, z : array_like
-        Labels, (samples,).
+    <XYZ>
     <BASE>
     <WEIGHTS>
     <COMMON>
 
-    <SCALAR>
+    <SEVERAL>
 
     Notes
     -----
@@ -170,72 +87,220 @@ def interaction_information(
     np.float64(1.0)
     """
     name = "interaction_information"
-    columns, w = _entropies_of(name, {"x": x, "y": y, "z": z}, weights, missing, workers)
-    x, y, z = (c.codes[:, 0] for c in columns)
-    given = conditional_mutual_information(x, y, z, weights=w, workers=workers)
-    return in_unit(name, given - mutual_information(x, y, weights=w, workers=workers), base)
-
-
-_METRICS: dict[str, tuple[str, ...]] = {
-    "mi": ("mi",),
-    "nmi": ("mi", "h_x", "h_y"),
-    "su": ("mi", "h_x", "h_y"),
-    "vi": ("h_x_given_y", "h_y_given_x"),
-    "joint_entropy": ("h_xy",),
-    "conditional_entropy": ("h_x_given_y",),
-}
+    found = _of_three(name, x, y, z, contingency, weights, missing, workers)
+    return in_unit(name, found.given - found.alone, base)
 
 
 @described
-def mutual_information_matrix(
-    x: Any,
-    y: Any = None,
+def total_correlation(
+    x: Any = None,
     *,
-    metric: str = "mi",
+    contingency: Any = None,
     base: float | None = None,
     weights: Any = None,
     missing: str = "raise",
     workers: int | None = None,
-) -> Array:
-    """Mutual information of all pairs of columns: of x with those of y, or of x among themselves.
+) -> Any:
+    """How far columns are from independent, sum_c H(x_c) - H(x_1, ..., x_m), at least 0.
 
     Parameters
     ----------
-    x, y : array_like
-        Labels, (samples, columns). Without y the result is symmetric and half of it is computed; its diagonal holds
-        the entropies.
-    metric : {"mi", "nmi", "su", "vi", "joint_entropy", "conditional_entropy"}
-        What to return of each pair: mutual information, normalised by the arithmetic mean (nmi, the same as
-        symmetric uncertainty), variation of information, or H(x, y) or H(x | y).
+    x : array_like
+        Labels, (samples, columns).
+    contingency : array_like or sparse matrix, optional
+        Instead of x, the table of its columns: counts or weights, with one dimension for each.
     <BASE>
     <WEIGHTS>
     <COMMON>
 
     Returns
     -------
-    ndarray
-        (columns of x, columns of y).
+    float
+        nan where there are no samples.
+
+    Notes
+    -----
+    Watanabe 1960. For two columns it is their mutual information, and exactly 0 for independent columns.
 
     Examples
     --------
     >>> import numpy as np
     >>> from fastent import discrete
-    >>> X = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1]])
-    >>> discrete.mutual_information_matrix(X, base=2)
-    array([[1., 0., 0.],
-           [0., 1., 0.],
-           [0., 0., 1.]])
+    >>> discrete.total_correlation([[0, 0, 0], [1, 1, 1]], base=2)
+    np.float64(2.0)
+    >>> discrete.total_correlation(contingency=np.ones((2, 3, 4)))
+    np.float64(0.0)
     """
-    name = "mutual_information_matrix"
-    log_of_base(name, base)  # a base that does not enter is checked all the same
-    if not isinstance(metric, str) or metric not in _METRICS:
-        raise ValueError(f"{name}: metric must be one of {', '.join(_METRICS)}, got {metric!r}")
-    which = _METRICS[metric]
-    found = dict(zip(which, _samples.measure_pairs(name, x, y, which, weights, missing, workers), strict=True))
-    if metric in ("nmi", "su"):
-        constant = (found["h_x"] == 0) & (found["h_y"] == 0)
-        share = np.minimum(ratio(found["mi"], (found["h_x"] + found["h_y"]) / 2, 0.0), 1.0)
-        normalized: Array = np.where(constant, 1.0, share)
-        return normalized
-    result: Array = in_unit(name, sum(found.values()), base)
-    return result
+    name = "total_correlation"
+    if (x is None) == (contingency is None) or (contingency is not None and weights is not None):
+        raise TypeError(f"{name}: pass either x or contingency=")
+    check_missing(name, missing)
+    if contingency is not None:
+        return in_unit(name, _of_table(name, contingency, workers), base)
+    columns = _samples.read_columns(name, "x", x, missing, workers)
+    w = _samples.relative_weights(name, weights, len(columns.codes))
+    complete, _, w = complete_samples(columns, columns, w)
+    each = [complete.column(i) for i in range(complete.codes.shape[1])]
+    if not each or not len(complete.codes) or (w is not None and not w.any()):
+        return np.float64(np.nan)
+    # as a chain of mutual informations, none of which is negative
+    value, earlier = 0.0, each[0]
+    for i in range(1, len(each)):
+        value += float(select(_samples.target_statistics(name, each[i], earlier, w, workers), "mi")[0])
+        if i + 1 < len(each):
+            earlier = _joined(name, earlier, each[i], workers)[0]
+    return in_unit(name, value, base)
+
+
+def _of_table(function: str, contingency: Any, workers: int | None) -> float:
+    if hasattr(contingency, "tocoo"):
+        return float(select(_samples.table_statistics(function, contingency, workers), "mi"))
+    table = _samples.read_weights_of_cells(function, contingency)
+    if not table.size:
+        raise ValueError(f"{function}: contingency must have levels along every axis, got shape {table.shape}")
+    chain = [0.0 if table.any() else np.nan]
+    while table.ndim > 1:  # the last variable and all before it; then these, in the same way
+        pairs = table.reshape(-1, table.shape[-1])
+        chain.append(float(select(_samples.table_statistics(function, pairs, workers), "mi")))
+        table = table.sum(axis=-1)
+    return sum(reversed(chain))
+
+
+# ---- three variables -----------------------------------------------------------------------------------------------
+
+
+class _Found(NamedTuple):
+    given: Any  # I(x; y | z)
+    alone: Any  # I(x; y)
+
+
+def _of_three(
+    function: str, x: Any, y: Any, z: Any, contingency: Any, weights: Any, missing: str, workers: int | None
+) -> _Found:
+    labels = {"x": x, "y": y, "z": z}
+    given = [name for name, value in labels.items() if value is not None]
+    if contingency is not None and (given or weights is not None):
+        raise TypeError(f"{function}: pass either x, y and z, or contingency=, not both")
+    if contingency is None and len(given) < 3:
+        raise TypeError(f"{function}: pass x, y and z, or contingency=")
+    check_missing(function, missing)
+    if contingency is not None:
+        return _of_tables(function, contingency, workers)
+    columns = {name: _samples.read_columns(function, name, value, missing, workers) for name, value in labels.items()}
+    left, right, strata = columns.values()
+    _samples.check_target(function, strata, "z")
+    for name in ("y", "z"):
+        _samples.check_lengths(function, left, columns[name], ("x", name))
+    w = _samples.relative_weights(function, weights, len(left.codes))
+    found = np.zeros((2, len(left.levels), len(right.levels)))
+    for j in range(len(right.levels)):
+        one = right.column(j)
+        if all(column.kept is None for column in columns.values()):
+            found[:, :, j] = _of_columns(function, left, one, strata, w, workers)
+            continue
+        for i in range(len(left.levels)):  # every pair has the samples with all three labels
+            found[:, i, j : j + 1] = _of_columns(function, *_complete(left.column(i), one, strata, w), workers)
+    if right.single:
+        found = found[:, :, 0]
+    return _Found(*(found[:, 0] if left.single else found))
+
+
+def _complete(
+    x: _samples.Columns, y: _samples.Columns, z: _samples.Columns, weights: Array | None
+) -> tuple[_samples.Columns, _samples.Columns, _samples.Columns, Array | None]:
+    kept = np.ones(len(x.codes), bool)
+    for side in (x, y, z):
+        if side.kept is not None:
+            kept &= side.kept[:, 0]
+    one, two, three = (side._replace(codes=side.codes[kept], kept=None) for side in (x, y, z))
+    return one, two, three, None if weights is None else weights[kept]
+
+
+def _joined(
+    function: str, first: _samples.Columns, second: _samples.Columns, workers: int | None
+) -> tuple[_samples.Columns, Array]:
+    """One code for each pair of labels that occurs, and the pairs in order: (code of first) * levels + second."""
+    pairs = first.codes[:, :1].astype(np.int64) * int(second.levels[0]) + second.codes[:, :1]
+    joined = of_integers(pairs, workers_for(function, workers, len(pairs)))[0]
+    codes = joined.codes.astype(np.uint32) if joined.codes.dtype.itemsize > 4 else joined.codes
+    return _samples.Columns(codes[:, None], np.array([max(len(joined.levels), 1)]), None, True, None), joined.levels
+
+
+def _of_columns(
+    function: str,
+    x: _samples.Columns,
+    y: _samples.Columns,
+    z: _samples.Columns,
+    weights: Array | None,
+    workers: int | None,
+) -> tuple[Array, Array]:
+    """I(x; y | z) and I(x; y) of every column of x: counted against y and z as one target."""
+    columns = x.codes.shape[1]
+    given = np.full(columns, np.nan)
+    if not len(x.codes):
+        return given, given
+    target, pairs = _joined(function, z, y, workers)
+    strata = pairs // int(y.levels[0])
+    threads = workers_for(function, workers, x.codes.size)
+    if _samples.is_dense(x, target):
+        for batch, tables in _samples.tables(function, x, target, weights, workers):
+            for i, table in zip(range(batch.start, batch.stop), tables, strict=True):
+                cells = np.ascontiguousarray(table.reshape(-1, len(pairs)).T)
+                given[i] = _within(strata, *_positive(cells), threads)
+    else:
+        for i in range(columns):
+            found = _samples.positive_cells(target.codes[:, 0], x.codes[:, i], weights)
+            given[i] = _within(strata, found.x, found.y, found.counts, threads)
+    return given, select(_samples.target_statistics(function, x, y, weights, workers), "mi")
+
+
+def _of_tables(function: str, contingency: Any, workers: int | None) -> _Found:
+    """The same of tables (x, y, z)."""
+    tables = _samples.read_weights_of_cells(function, contingency)
+    if tables.ndim < 3 or 0 in tables.shape[-3:]:
+        raise ValueError(
+            f"{function}: contingency must be a table (levels of x, levels of y, levels of z), got shape {tables.shape}"
+        )
+    alone = select(_samples.table_statistics(function, tables.sum(axis=-1), workers), "mi")
+    levels = tables.shape[-3:]
+    strata = np.repeat(np.arange(levels[2]), levels[1])
+    threads = workers_for(function, workers, tables.size)
+    given = np.zeros(alone.shape)
+    for place in np.ndindex(alone.shape):
+        given[place] = _within(strata, *_positive(tables[place].transpose(2, 1, 0).reshape(-1, levels[0])), threads)
+    return _Found(given[()], alone)
+
+
+def _positive(table: Array) -> tuple[Array, Array, Array]:
+    """Rows, columns and counts of the cells that occur."""
+    row, column = np.nonzero(table)
+    return row, column, table[row, column].astype(np.float64)
+
+
+def _within(strata: Array, pair: Array, x: Array, counts: Array, workers: int) -> float:
+    """The mean of I(x; y) over the strata, by their weight, of cells (pair of stratum and y, x), sorted.
+
+    strata: of each pair, in order.
+    """
+    if not len(counts):
+        return float("nan")
+    counts = _samples.scaled(counts)
+    y_counts = np.bincount(pair, counts, minlength=len(strata))
+    width = int(x.max()) + 1
+    own, place = np.unique(strata[pair] * width + x, return_inverse=True)  # each stratum has its levels of x
+    x_counts = np.bincount(place, counts)
+    occurs = y_counts > 0
+    present, bounds = _runs(strata[pair])
+    _, x_bounds = _runs(own // width)
+    _, y_bounds = _runs(strata[occurs])
+    mass = np.bincount(np.searchsorted(present, strata[pair]), counts)
+    found = information_of_strata(
+        counts, x_counts[place], y_counts[pair], bounds, x_counts, x_bounds, y_counts[occurs], y_bounds,
+        workers)  # fmt: skip
+    return float((mass * found).sum() / mass.sum())
+
+
+def _runs(sorted_values: Array) -> tuple[Array, Array]:
+    """The different values, and where each begins and the last ends."""
+    begins = np.flatnonzero(np.diff(sorted_values, prepend=sorted_values[0] - 1))
+    return sorted_values[begins], np.append(begins, len(sorted_values)).astype(np.int64)

@@ -9,9 +9,9 @@ import numpy as np
 
 from fastent import _samples
 from fastent._samples import Array
+from fastent.discrete import _margins
 from fastent.discrete._common import described, select
-from fastent.discrete.agreement import each_table, margins_of, margins_of_columns
-from fastent.discrete.counting import complete_samples
+from fastent.discrete._margins import Margins
 
 
 @described
@@ -20,6 +20,7 @@ def g_test(
     y: Any = None,
     *,
     contingency: Any = None,
+    weights: Any = None,
     missing: str = "raise",
     workers: int | None = None,
 ) -> tuple[Any, Any]:
@@ -28,11 +29,12 @@ def g_test(
     Parameters
     ----------
     <XY>
+    <TIMES>
     <COMMON>
 
     Returns
     -------
-    statistic, p_value : float, or ndarray with one value per column
+    statistic, p_value : float, or ndarray with one value per column or table
         Degrees of freedom are (levels of x that occur - 1)(levels of y that occur - 1); p is 1 where they are 0.
 
     Notes
@@ -46,56 +48,107 @@ def g_test(
     >>> print(round(statistic, 3), round(p, 7))
     19.717 9e-06
     """
+    tail = _chi_squared_tail("g_test")
+    found, margins = _margins.measure("g_test", x, y, contingency, weights, missing, workers)
+    statistic, p_value = _g_values(tail, select(found, "mi").ravel(), margins)
+    shape = found.shape[:-1]
+    return statistic.reshape(shape)[()], p_value.reshape(shape)[()]
+
+
+@described
+def g_test_matrix(
+    x: Any,
+    y: Any = None,
+    *,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> tuple[Array, Array]:
+    """`g_test` of all pairs of columns: of x with those of y, or of x among themselves. Needs SciPy.
+
+    Parameters
+    ----------
+    <PAIRS>
+    <TIMES>
+    <COMMON>
+
+    <MATRICES>
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastent import discrete
+    >>> X = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1]] * 5)
+    >>> discrete.g_test_matrix(X)[1].round(4)
+    array([[0., 1., 1.],
+           [1., 0., 1.],
+           [1., 1., 0.]])
+    """
+    name = "g_test_matrix"
+    tail = _chi_squared_tail(name)
+    values, margins, shape = _pairs(name, x, y, weights, missing, workers)
+    statistic, p_value = (_margins.as_matrix(part, *shape) for part in _g_values(tail, values, margins))
+    return statistic, p_value
+
+
+def _chi_squared_tail(function: str) -> Any:
     try:
         from scipy.special import chdtrc  # type: ignore[import-untyped]
     except ImportError:
-        raise ImportError("g_test: p-values need SciPy: pip install fastent[scipy]") from None
-    found = _samples.measure("g_test", x, y, contingency, None, missing, workers)
-    if contingency is not None:
-        margins = [margins_of("g_test", table) for table in each_table("g_test", contingency)]
-    else:
-        margins = list(margins_of_columns("g_test", x, y, missing, workers))
-    shape = found.shape[:-1]
-    totals = np.array([float(a.sum()) for a, _ in margins]).reshape(shape)
-    freedom = np.array([((a > 0).sum() - 1.0) * ((b > 0).sum() - 1.0) for a, b in margins]).reshape(shape)
-    statistic = 2 * totals * select(found, "mi")
-    p_value = np.where(freedom > 0, chdtrc(np.maximum(freedom, 1), statistic), np.where(totals > 0, 1.0, np.nan))
-    return statistic[()], p_value[()]
+        raise ImportError(f"{function}: p-values need SciPy: pip install fastent[scipy]") from None
+    return chdtrc
+
+
+def _g_values(tail: Any, information: Array, margins: Margins) -> tuple[Array, Array]:
+    totals, freedom = margins.totals().astype(np.float64), margins.freedom()
+    statistic = 2 * totals * information
+    return statistic, np.where(freedom > 0, tail(np.maximum(freedom, 1), statistic), np.where(totals > 0, 1.0, np.nan))
+
+
+def _pairs(
+    function: str, x: Any, y: Any, weights: Any, missing: str, workers: int | None
+) -> tuple[Array, Margins, tuple[int, int | None]]:
+    """Mutual information and margins of pairs in the order of `margins_of_columns`, and the shape of the matrix."""
+    left, right = _samples.read_pair(function, x, y, missing, workers)
+    w = _margins.whole_weights(function, weights, len(left.codes))
+    matrix = _samples.pair_statistics(function, left, right, ("mi",), w, workers)[0]
+    values = matrix[_margins.upper_pairs(len(left.levels))] if right is None else matrix.ravel()
+    shape = len(left.levels), None if right is None else len(right.levels)
+    return values, _margins.margins_of_columns(left, right, w, workers), shape
 
 
 @described
 def permutation_test(
-    x: Any,
-    y: Any,
+    x: Any = None,
+    y: Any = None,
     *,
+    contingency: Any = None,
     permutations: int = 999,
     rng: Any = None,
+    weights: Any = None,
     missing: str = "raise",
     workers: int | None = None,
 ) -> tuple[Any, Any]:
     """Mutual information, and how often shuffled labels reach it: p = (1 + reached) / (1 + permutations).
 
-    Shuffling y keeps both margins as they are, and all columns of x meet the same shuffles.
+    Shuffling y gives tables with the margins of the observed one. They are drawn as such where there are fewer cells
+    than samples, with the same chances, so that many samples take no longer than few.
 
     Parameters
     ----------
-    x : array_like
-        Labels, (samples,) or (samples, columns).
-    y : array_like
-        Labels, (samples,).
-    permutations : int
-        Number of shuffles.
-    rng : int, numpy.random.Generator or None
-        Seed or generator of the shuffles.
+    <XY>
+    <PERMUTATIONS>
+    <TIMES>
     <COMMON>
 
     Returns
     -------
-    statistic, p_value : float, or ndarray with one value per column
+    statistic, p_value : float, or ndarray with one value per column or table
 
     Notes
     -----
-    Phipson & Smyth 2010 for the two ones in p.
+    A seed gives a column the same p-value alone, among others, and as y. Phipson & Smyth 2010 for the two ones in p;
+    Patefield 1981 for drawing tables.
 
     Examples
     --------
@@ -105,40 +158,69 @@ def permutation_test(
     np.float64(0.01)
     """
     name = "permutation_test"
+    seed = _seed(name, permutations, rng)
+    found, margins = _margins.measure(name, x, y, contingency, weights, missing, workers)
+    observed = select(found, "mi")
+    p_value = _p_values(name, margins, observed.ravel(), permutations, seed, workers)
+    return observed[()], p_value.reshape(observed.shape)[()]
+
+
+@described
+def permutation_test_matrix(
+    x: Any,
+    y: Any = None,
+    *,
+    permutations: int = 999,
+    rng: Any = None,
+    weights: Any = None,
+    missing: str = "raise",
+    workers: int | None = None,
+) -> tuple[Array, Array]:
+    """`permutation_test` of all pairs of columns: of x with those of y, or of x among themselves.
+
+    Parameters
+    ----------
+    <PAIRS>
+    <PERMUTATIONS>
+    <TIMES>
+    <COMMON>
+
+    <MATRICES>
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastent import discrete
+    >>> X = np.array([[0, 0, 1], [0, 1, 0], [1, 0, 0], [1, 1, 1]] * 5)
+    >>> discrete.permutation_test_matrix(X, permutations=199, rng=1)[1]
+    array([[0.005, 1.   , 1.   ],
+           [1.   , 0.005, 1.   ],
+           [1.   , 1.   , 0.005]])
+    """
+    name = "permutation_test_matrix"
+    seed = _seed(name, permutations, rng)
+    observed, margins, shape = _pairs(name, x, y, weights, missing, workers)
+    p_value = _p_values(name, margins, observed, permutations, seed, workers)
+    return _margins.as_matrix(observed, *shape), _margins.as_matrix(p_value, *shape)
+
+
+def _seed(function: str, permutations: Any, rng: Any) -> int:
+    """What the random tables begin with, once the options are checked."""
     if isinstance(permutations, bool) or not isinstance(permutations, Integral):
-        raise TypeError(f"{name}: permutations must be an integer, got {permutations!r}")
+        raise TypeError(f"{function}: permutations must be an integer, got {permutations!r}")
     if permutations < 1:
-        raise ValueError(f"{name}: permutations must be at least 1, got {permutations}")
+        raise ValueError(f"{function}: permutations must be at least 1, got {permutations}")
     try:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"{name}: rng must be a seed of at least 0, a numpy.random.Generator or None, got {rng!r} ({error})"
+            f"{function}: rng must be a seed of at least 0, a numpy.random.Generator or None, got {rng!r} ({error})"
         ) from None
-    left = _samples.read_columns(name, "x", x, missing, workers)
-    right = _samples.read_columns(name, "y", y, missing, workers)
-    _samples.check_target(name, right, "y")
-    _samples.check_lengths(name, left, right, ("x", "y"))
-    if left.kept is not None or right.kept is not None:  # every column with the samples that have both labels
-        parts = [complete_samples(left.column(i), right, None)[:2] for i in range(len(left.levels))]
-    else:
-        parts = [(left, right)]
-    if len(parts) > 1 and not isinstance(rng, Integral):  # the generator moves on, a seed starts anew for each
-        rng = int(generator.integers(2**63))
-    found = [_permuted(name, one, other, int(permutations), rng, workers) for one, other in parts]
-    observed, p_value = (np.concatenate(values) for values in zip(*found, strict=True))
-    return (observed[0], p_value[0]) if left.single else (observed, p_value)
+    return int(generator.integers(1 << 64, dtype=np.uint64))
 
 
-def _permuted(
-    name: str, left: _samples.Columns, right: _samples.Columns, permutations: int, rng: Any, workers: int | None
-) -> tuple[Array, Array]:
-    observed = select(_samples.target_statistics(name, left, right, None, workers), "mi")
-    generator = np.random.default_rng(rng)
-    reached = np.zeros(observed.shape)
-    for _ in range(permutations):
-        shuffled = right._replace(codes=generator.permutation(right.codes))
-        found = select(_samples.target_statistics(name, left, shuffled, None, workers), "mi")
-        reached += found >= observed * (1 - 1e-12)  # the same table in another order is as large
-    p_value = np.where(np.isnan(observed), np.nan, (1 + reached) / (1 + permutations))
-    return observed, p_value
+def _p_values(
+    function: str, margins: Margins, observed: Array, permutations: int, seed: int, workers: int | None
+) -> Array:
+    reached = _margins.times_reached(function, margins, observed, int(permutations), seed, workers)
+    return np.where(np.isnan(observed), np.nan, (1 + reached) / (1 + permutations))

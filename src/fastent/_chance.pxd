@@ -1,0 +1,3 @@
+"""What the random tables of the counting engine take from here."""
+
+cdef double surplus(double d, double m) noexcept nogil
