@@ -57,13 +57,17 @@ class _WrongGuess(Exception):
 
 
 class Sample(NamedTuple):
-    """The cells of a pair of columns with positive counts, sorted, with the counts of both margins."""
+    """The cells of a pair of columns with positive counts, sorted, with the counts of both margins.
+
+    low: what float64 lacks of the counts, where it does not hold them.
+    """
 
     x: Array
     y: Array
     counts: Array
     x_counts: Array
     y_counts: Array
+    low: Array | None = None
 
 
 def read_columns(
@@ -229,9 +233,8 @@ def check_dense(function: str, x: Columns, y: Columns, remedy: str) -> None:
 def statistics_of_sample(sample: Sample) -> Array:
     if not len(sample.counts):
         return np.full(len(STATISTICS), np.nan)
-    largest = float(sample.counts.max())
-    counts, x_counts, y_counts = (scaled(part, largest) for part in (sample.counts, sample.x_counts, sample.y_counts))
-    return engine.statistics_of_cells(counts, x_counts[sample.x], y_counts[sample.y], x_counts, y_counts)
+    shape = len(sample.x_counts), len(sample.y_counts)
+    return engine.statistics_of_cells(sample.counts, sample.x, sample.y, *shape, sample.low)
 
 
 def target_statistics(
@@ -255,7 +258,7 @@ def target_statistics(
             result[i] = statistics_of_sample(positive_cells(x.codes[:, i], y.codes[:, 0], weights))
         return result
     for batch, counts in tables(function, x, y, weights, workers, method):
-        flat = counts.astype(np.float64, copy=False) if weights is None else scaled(counts)
+        flat = counts.astype(np.float64, copy=False)
         threads = workers_for(function, workers, flat.size)
         result[batch] = engine.statistics_of_tables(flat, x.levels[batch], int(y.levels[0]), threads)
     return result
@@ -312,25 +315,33 @@ def read_table(function: str, contingency: Any) -> Sample | Array:
 
 def read_cells(function: str, contingency: Any) -> Sample | Array:
     """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
-    if hasattr(contingency, "tocoo"):
-        sparse = contingency.tocoo(copy=True)
-        _check_shape(function, sparse.shape, sparse.ndim == 2)
-        sparse.sum_duplicates()
-        data = _real_cells(function, sparse.data)
-        kept = data > 0
-        row, column, data = sparse.row[kept].astype(np.int64), sparse.col[kept].astype(np.int64), data[kept]
-        margins = [np.zeros(size) for size in sparse.shape]
-        np.add.at(margins[0], row, data)
-        np.add.at(margins[1], column, data)
-        return Sample(row, column, data, *margins)
-    table = _real_cells(function, contingency)
-    _check_shape(function, table.shape, table.ndim >= 2)
-    return table
+    return _read_parts(function, contingency)[0]
 
 
-def scaled(counts: Array, largest: float | None = None) -> Array:
+def _read_parts(function: str, contingency: Any) -> tuple[Sample | Array, Array | None]:
+    """A ready table, and what float64 lacks of it, where it does not hold all its integers."""
+    if not hasattr(contingency, "tocoo"):
+        table, low = _real_cells(function, contingency)
+        _check_shape(function, table.shape, table.ndim >= 2)
+        return table, low
+    sparse = contingency.tocoo(copy=True)
+    _check_shape(function, sparse.shape, sparse.ndim == 2)
+    sparse.sum_duplicates()
+    data, low = _real_cells(function, sparse.data)
+    kept = np.lexsort((sparse.col, sparse.row))
+    kept = kept[data[kept] > 0]
+    row, column, data = sparse.row[kept].astype(np.int64), sparse.col[kept].astype(np.int64), data[kept]
+    x_counts, y_counts = (np.zeros(size) for size in sparse.shape)
+    with np.errstate(over="ignore"):
+        np.add.at(x_counts, row, data)
+        np.add.at(y_counts, column, data)
+    low = None if low is None else low[kept]
+    return Sample(row, column, data, x_counts, y_counts, low), low
+
+
+def scaled(counts: Array) -> Array:
     """Weights near the ends of float64's range by a power of two, so that products of them stay inside."""
-    largest = float(counts.max(initial=0.0)) if largest is None else largest
+    largest = float(counts.max(initial=0.0))
     return counts if largest == 0 or 1e-100 < largest < 1e100 else np.ldexp(counts, -math.frexp(largest)[1])
 
 
@@ -339,10 +350,14 @@ def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
         raise ValueError(f"{function}: contingency must be a table (levels of x, levels of y), got shape {shape}")
 
 
-def _real_cells(function: str, cells: Any) -> Array:
-    values = np.asarray(real_numbers(function, "contingency", cells), np.float64, order="C")
+def _real_cells(function: str, cells: Any) -> tuple[Array, Array | None]:
+    numbers = real_numbers(function, "contingency", cells)
+    values = np.asarray(numbers, np.float64, order="C")
     _check_cells(function, values)
-    return values
+    if numbers.dtype.kind not in "iu" or values.max(initial=0.0) <= 2.0**53:
+        return values, None
+    upper = (numbers >> 32).astype(np.float64) * 2.0**32
+    return values, np.ascontiguousarray((upper - values) + (numbers & 0xFFFFFFFF).astype(np.float64))
 
 
 def _check_cells(function: str, cells: Array) -> None:
@@ -353,14 +368,15 @@ def _check_cells(function: str, cells: Array) -> None:
 
 
 def table_statistics(function: str, contingency: Any, workers: int | None) -> Array:
-    table = read_table(function, contingency)
+    table, low = _read_parts(function, contingency)
     if isinstance(table, Sample):
         return statistics_of_sample(table)
     batch, (rows, columns) = table.shape[:-2], table.shape[-2:]
     flat = table.reshape(-1, rows * columns)
+    low = None if low is None else low.reshape(flat.shape)
     levels = np.full(len(flat), rows, np.int64)
     threads = workers_for(function, workers, table.size)
-    return engine.statistics_of_tables(flat, levels, columns, threads).reshape(*batch, len(STATISTICS))
+    return engine.statistics_of_tables(flat, levels, columns, threads, low).reshape(*batch, len(STATISTICS))
 
 
 def check_inputs(function: str, x: Any, y: Any, contingency: Any, weights: Any, names: tuple[str, str]) -> None:

@@ -28,6 +28,17 @@ cdef extern from "kernels.h" nogil:
         uint64_t base
         int64_t levels
 
+    ctypedef struct counts_parts:
+        double *high
+        double *low
+
+    ctypedef struct counts_cells:
+        counts_parts cells, rows, columns
+        int64_t n
+        counts_parts x_counts, y_counts
+        int64_t x_levels, y_levels
+        counts_parts vacant
+
     ctypedef struct counts_table:
         const char *isa
         void count(const counts_job *, int64_t, int64_t, int64_t, int64_t, void *, void *) noexcept nogil
@@ -36,8 +47,7 @@ cdef extern from "kernels.h" nogil:
         int64_t pack(const char *, int64_t, int64_t, int64_t, uint64_t *, int64_t, int64_t *, void *) noexcept nogil
         void overlap(const uint64_t *, int64_t, int64_t, const uint64_t *, int64_t, int64_t, int64_t, int64_t *,
                      int64_t) noexcept nogil
-        void statistics(const double *, const double *, const double *, int64_t, const double *, int64_t,
-                        const double *, int64_t, int, double *) noexcept nogil
+        void statistics(const counts_cells *, int, double *) noexcept nogil
         double entropy(const double *, int64_t) noexcept nogil
         void largest(const char *, int64_t, int64_t, int64_t, int64_t, int64_t, uint16_t *) noexcept nogil
         void narrow(const char *, int64_t, int64_t, int64_t, uint8_t *, int64_t *, int64_t *) noexcept nogil
@@ -49,5 +59,8 @@ cdef const counts_table *active
 cdef object empty_planes(int64_t planes, int64_t samples)
 cpdef double planes_cycles(int64_t x_levels, int64_t y_levels) noexcept
 cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nogil
-cdef void table_statistics(const counts_table *kernels, const double *table, int64_t x_levels, int64_t y_levels,
-                           double *scratch, bint mi_only, double *result) noexcept nogil
+cdef void list_cells(counts_parts values, counts_cells *table, double *room) noexcept nogil
+cdef int64_t cells_scratch(int64_t n, int64_t x_levels, int64_t y_levels) noexcept nogil
+cdef void cells_statistics(const counts_table *kernels, const double *cell, double *low, const int64_t *row,
+                           const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels, bint mi_only,
+                           double *room, double *result) noexcept nogil

@@ -7,9 +7,9 @@ Long calls come back to Python between slices of work, so that Ctrl-C is honoure
 from cpython.exc cimport PyErr_CheckSignals
 from cython.parallel cimport prange, threadid
 from libc.stdint cimport int32_t, int64_t, uint64_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
-from fastent._engine cimport LINE, Scratch, Tables, View, ceil_div, tables_of
+from fastent._engine cimport LINE, Buffers, Scratch, Tables, View, ceil_div, tables_of
 from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
@@ -29,6 +29,11 @@ cdef enum:
     UNIT_GROUPS = 16        # columns counted together: their blocks and
     UNIT_BYTES = 1 << 19    # their tables stay in the second cache
     SLICE_ROWS = 1 << 24    # samples times columns per worker between looks at Ctrl-C
+    MANTISSA_BITS = 52      # of float64
+    EXPONENT_BIAS = 1023
+    LARGEST_EXPONENT = 300  # of scaled cells: the smallest that shows next to it is normal, and so are their products
+
+cdef double SMALLEST = 2.0 ** -800
 
 WEIGHED_ROWS = WEIGHED_SAMPLES
 
@@ -191,40 +196,141 @@ cdef class TargetCounter:
 
 
 cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nogil:
-    return 8 * (3 * x_levels * y_levels + x_levels + y_levels)
+    return 16 * (4 * x_levels * y_levels + 2 * x_levels + y_levels)
 
 
-cdef void table_statistics(const counts_table *kernels, const double *table, int64_t x_levels, int64_t y_levels,
-                           double *scratch, bint mi_only, double *result) noexcept nogil:
-    """Margins and positive cells of a table, and what they say."""
-    cdef int64_t i, j, n = 0, cells = x_levels * y_levels
-    cdef double *x = scratch
-    cdef double *y = x + x_levels
-    cdef double *cell = y + y_levels
-    cdef double *row = cell + cells
-    cdef double *column = row + cells
-    for j in range(y_levels):
-        y[j] = 0
+cdef counts_parts parts_in(double **room, int64_t n, bint two_parts, bint zeros) noexcept nogil:
+    """So many numbers in memory of which there is enough."""
+    cdef counts_parts numbers
+    cdef int64_t size = 2 * n if two_parts else n
+    numbers.high, numbers.low = room[0], room[0] + n if two_parts else NULL
+    if zeros:
+        memset(room[0], 0, <size_t>size * sizeof(double))
+    room[0] += size
+    return numbers
+
+
+cdef inline void add_to(counts_parts sums, int64_t i, double high, double low) noexcept nogil:
+    """Adds to a sum what it loses to rounding, too (Knuth 1969)."""
+    cdef double before = sums.high[i], after = before + high, added = after - before
+    sums.high[i] = after
+    if sums.low != NULL:
+        sums.low[i] += (before - (after - added)) + (high - added) + low
+
+
+cdef inline void add_part(counts_parts sums, int64_t i, counts_parts terms, int64_t j) noexcept nogil:
+    add_to(sums, i, terms.high[j], 0 if terms.low == NULL else terms.low[j])
+
+
+cdef inline void copy_part(counts_parts numbers, int64_t i, counts_parts others, int64_t j) noexcept nogil:
+    numbers.high[i] = others.high[j]
+    if numbers.low != NULL:
+        numbers.low[i] = others.low[j]
+
+
+cdef bint are_whole(const double *cells, int64_t n) noexcept nogil:
+    """Whether the cells are integers whose sums are exact in float64, and their products in two parts."""
+    cdef double whole = <double>(<int64_t>1 << 52), most = whole / <double>n
+    cdef int64_t i, others = 0
+    for i in range(n):
+        others += (cells[i] + whole - whole != cells[i]) | (cells[i] > most)
+    return others == 0
+
+
+cdef double power_of_two(int64_t exponent) noexcept nogil:
+    cdef uint64_t bits = <uint64_t>(exponent + EXPONENT_BIAS) << MANTISSA_BITS
+    cdef double power
+    memcpy(&power, &bits, sizeof(power))
+    return power
+
+
+cdef void scale(const double *cells, double *low, int64_t n, counts_parts values) noexcept nogil:
+    """Cells by a power of two, for products of them to stay inside float64.
+
+    low: what the cells lack, or NULL. Those too small to show in a result are raised, so that they are still there.
+    """
+    cdef double largest = 0, half, other
+    cdef uint64_t bits
+    cdef int64_t i, exponent
+    for i in range(n):
+        largest = max(largest, cells[i])
+    memcpy(&bits, &largest, sizeof(bits))
+    exponent = LARGEST_EXPONENT + EXPONENT_BIAS - <int64_t>(bits >> MANTISSA_BITS)
+    half = power_of_two(exponent // 2)  # the whole may be beyond float64
+    other = power_of_two(exponent - exponent // 2)
+    for i in range(n):
+        values.high[i] = cells[i] * half * other
+        values.low[i] = 0 if low == NULL else low[i] * half * other
+        if cells[i] > 0 and values.high[i] < SMALLEST:
+            values.high[i], values.low[i] = SMALLEST, 0
+
+
+cdef void settle(counts_parts sums, int64_t n) noexcept nogil:
+    """Low parts as small as they can be."""
+    cdef double low
+    cdef int64_t i
+    for i in range(n if sums.low != NULL else 0):
+        low, sums.low[i] = sums.low[i], 0
+        add_to(sums, i, low, 0)
+
+
+cdef void list_cells(counts_parts values, counts_cells *table, double *room) noexcept nogil:
+    """The positive cells of a table of known margins, and what its rows have no cells for."""
+    cdef int64_t i, j, k, n = 0, x_levels = table.x_levels, y_levels = table.y_levels
+    cdef bint two_parts = values.low != NULL
+    # not through the pointer, which anything stored could have changed
+    cdef counts_parts x = table.x_counts, y = table.y_counts, vacant, cells, rows, columns
+    vacant = table.vacant = parts_in(&room, x_levels, two_parts, True)
+    cells = table.cells = parts_in(&room, x_levels * y_levels, two_parts, False)
+    rows = table.rows = parts_in(&room, x_levels * y_levels, two_parts, False)
+    columns = table.columns = parts_in(&room, x_levels * y_levels, two_parts, False)
     for i in range(x_levels):
-        x[i] = 0
         for j in range(y_levels):
-            x[i] += table[i * y_levels + j]
-            y[j] += table[i * y_levels + j]
-    for i in range(x_levels):
-        for j in range(y_levels):
-            if table[i * y_levels + j] > 0:
-                cell[n] = table[i * y_levels + j]
-                row[n] = x[i]
-                column[n] = y[j]
+            k = i * y_levels + j
+            if values.high[k] > 0:
+                copy_part(cells, n, values, k)
+                copy_part(rows, n, x, i)
+                copy_part(columns, n, y, j)
                 n += 1
-    kernels.statistics(cell, row, column, n, x, x_levels, y, y_levels, mi_only, result)
+            else:
+                add_part(vacant, i, y, j)
+    settle(vacant, x_levels)
+    table.n = n
 
 
-def statistics_of_tables(counts, levels, int64_t y_levels, int workers):
-    """All statistics of float64 tables (tables, cells), table i of levels[i] x y_levels: (tables, statistics)."""
+cdef void table_statistics(const counts_table *kernels, double *cells, double *low, int64_t x_levels,
+                           int64_t y_levels, double *room, double *result) noexcept nogil:
+    """Margins and positive cells of a table, and what they say."""
+    cdef int64_t i, j, n = x_levels * y_levels
+    cdef bint two_parts = low != NULL or not are_whole(cells, n)
+    cdef counts_parts values, x = parts_in(&room, x_levels, two_parts, True)
+    cdef counts_parts y = parts_in(&room, y_levels, two_parts, True)
+    cdef counts_cells table
+    values.high, values.low = cells, NULL
+    if two_parts:
+        values = parts_in(&room, n, two_parts, False)
+        scale(cells, low, n, values)
+    for i in range(x_levels):
+        for j in range(y_levels):
+            add_part(x, i, values, i * y_levels + j)
+            add_part(y, j, values, i * y_levels + j)
+    settle(x, x_levels)
+    settle(y, y_levels)
+    table.x_levels, table.y_levels, table.x_counts, table.y_counts = x_levels, y_levels, x, y
+    list_cells(values, &table, room)
+    kernels.statistics(&table, False, result)
+
+
+def statistics_of_tables(counts, levels, int64_t y_levels, int workers, low=None):
+    """All statistics of float64 tables (tables, cells), table i of levels[i] x y_levels: (tables, statistics).
+
+    low: what the counts lack, as far as float64 does not hold them; or None.
+    """
+    cdef Buffers held = Buffers()
+    cdef double *lacking = <double *>held.address(low)
     cdef const double[:, ::1] view = counts
     cdef const int64_t[::1] level_view = levels
-    cdef int64_t m = view.shape[0], i
+    cdef int64_t m = view.shape[0], row = view.shape[1], i
     result = np.zeros((m, COUNTS_STATISTICS))
     if not m:
         return result
@@ -235,21 +341,105 @@ def statistics_of_tables(counts, levels, int64_t y_levels, int workers):
     cdef const counts_table *kernels = active
     with nogil:
         for i in prange(m, num_threads=threads, schedule="dynamic", chunksize=16):
-            table_statistics(kernels, &view[i, 0], level_view[i], y_levels,
-                             <double *>(scratch.memory + size * threadid()), False, &out[i, 0])
+            table_statistics(kernels, <double *>&view[i, 0], NULL if lacking == NULL else lacking + i * row,
+                             level_view[i], y_levels, <double *>(scratch.memory + size * threadid()), &out[i, 0])
     leave_region(threads)
     return result
 
 
-def statistics_of_cells(cells, rows, columns, x_counts, y_counts):
-    """All statistics of one table given as its positive cells, with the sums of their rows and columns."""
-    cdef const double[::1] cell = cells, row = rows, column = columns, x = x_counts, y = y_counts
+cdef void add_between(counts_parts tree, int64_t leaves, int64_t begin, int64_t end, counts_parts sums,
+                      int64_t i) noexcept nogil:
+    """Adds the leaves [begin, end) of a tree whose node k is the sum of nodes 2k and 2k + 1."""
+    begin += leaves
+    end += leaves
+    while begin < end:
+        if begin & 1:
+            add_part(sums, i, tree, begin)
+        if end & 1:
+            add_part(sums, i, tree, end - 1)
+        begin = (begin + 1) >> 1
+        end = end >> 1
+
+
+cdef void find_vacant(counts_cells *table, const int64_t *row, const int64_t *column, double *room) noexcept nogil:
+    """What the rows of sorted cells have no cells for: of exact sums the difference, of others without cancellation."""
+    cdef int64_t i, k, first, leaves = table.y_levels
+    cdef double total = 0
+    cdef counts_parts vacant = table.vacant, tree
+    if vacant.low == NULL:
+        for k in range(leaves):
+            total += table.y_counts.high[k]
+        for k in range(table.x_levels):
+            vacant.high[k] = total
+        for i in range(table.n):
+            vacant.high[row[i]] -= table.columns.high[i]
+        return
+    tree = parts_in(&room, 2 * leaves, True, True)
+    for k in range(leaves):
+        copy_part(tree, leaves + k, table.y_counts, k)
+    for k in range(leaves - 1, 0, -1):
+        add_part(tree, k, tree, 2 * k)
+        add_part(tree, k, tree, 2 * k + 1)
+    for i in range(table.n):
+        first = 0 if i == 0 or row[i] != row[i - 1] else column[i - 1] + 1
+        add_between(tree, leaves, first, column[i], vacant, row[i])
+        if i + 1 == table.n or row[i] != row[i + 1]:
+            add_between(tree, leaves, column[i] + 1, leaves, vacant, row[i])
+    settle(vacant, table.x_levels)
+
+
+cdef int64_t cells_scratch(int64_t n, int64_t x_levels, int64_t y_levels) noexcept nogil:
+    return 16 * (3 * n + 2 * x_levels + 3 * y_levels)
+
+
+cdef void cells_statistics(const counts_table *kernels, const double *cell, double *low, const int64_t *row,
+                           const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels, bint mi_only,
+                           double *room, double *result) noexcept nogil:
+    """What a table says that is given as its positive cells; sorted, unless sums of them are exact."""
+    cdef bint two_parts = low != NULL or not are_whole(cell, n)
+    cdef counts_cells table
+    cdef int64_t i
+    table.x_levels, table.y_levels, table.n = x_levels, y_levels, n
+    table.x_counts = parts_in(&room, x_levels, two_parts, True)
+    table.y_counts = parts_in(&room, y_levels, two_parts, True)
+    table.vacant = parts_in(&room, x_levels, two_parts, True)
+    table.cells = parts_in(&room, n, two_parts, False)
+    table.rows = parts_in(&room, n, two_parts, False)
+    table.columns = parts_in(&room, n, two_parts, False)
+    if two_parts:
+        scale(cell, low, n, table.cells)
+    else:
+        memcpy(table.cells.high, cell, <size_t>n * sizeof(double))
+    for i in range(n):
+        add_part(table.x_counts, row[i], table.cells, i)
+        add_part(table.y_counts, column[i], table.cells, i)
+    settle(table.x_counts, x_levels)
+    settle(table.y_counts, y_levels)
+    for i in range(n):
+        copy_part(table.rows, i, table.x_counts, row[i])
+        copy_part(table.columns, i, table.y_counts, column[i])
+    find_vacant(&table, row, column, room)
+    kernels.statistics(&table, mi_only, result)
+
+
+def statistics_of_cells(counts, x, y, int64_t x_levels, int64_t y_levels, low=None):
+    """All statistics of one table given as its positive cells, sorted by their levels of x and y.
+
+    low: what the counts lack, as far as float64 does not hold them; or None.
+    """
+    cdef const double[::1] cell = counts
+    cdef const int64_t[::1] row = x, column = y
+    cdef int64_t n = cell.shape[0]
     result = np.zeros(COUNTS_STATISTICS)
+    if not n:
+        return result
     cdef double[::1] out = result
-    if cell.shape[0]:
-        with nogil:
-            active.statistics(&cell[0], &row[0], &column[0], cell.shape[0], &x[0], x.shape[0], &y[0], y.shape[0],
-                              False, &out[0])
+    cdef Buffers held = Buffers()
+    cdef double *lacking = <double *>held.address(low)
+    cdef Scratch scratch = Scratch(cells_scratch(n, x_levels, y_levels))
+    with nogil:
+        cells_statistics(active, &cell[0], lacking, &row[0], &column[0], n, x_levels, y_levels, False,
+                         <double *>scratch.memory, &out[0])
     return result
 
 

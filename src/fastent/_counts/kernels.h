@@ -47,6 +47,20 @@ typedef struct {
 #define COUNTS_INTEGERS_LEVELS 16                       /* of both columns, where they are counted by planes */
 #define COUNTS_INTEGERS_SCRATCH (2 * COUNTS_BLOCK + 2 * COUNTS_PLANES_SCRATCH) /* blocks of both, and their planes */
 
+/* Numbers in two parts, for sums of more digits than float64 holds. low: what rounding took from each, or NULL: nothing. */
+typedef struct {
+    double *high, *low;
+} counts_parts;
+
+/* The positive cells of a table, each with the sums of its row and of its column, and the margins of the table. */
+typedef struct {
+    counts_parts cells, rows, columns;
+    int64_t n;
+    counts_parts x_counts, y_counts;
+    int64_t x_levels, y_levels;
+    counts_parts vacant; /* of each row: the sum of the columns where it has no cell */
+} counts_cells;
+
 /* What can be known of two variables from their table, in nats. */
 enum counts_statistic {
     COUNTS_H_X, COUNTS_H_Y, COUNTS_H_XY, COUNTS_MI,
@@ -70,11 +84,10 @@ typedef struct {
     /* common[i * stride + j] += samples in both planes i of a and j of b; words: a multiple of COUNTS_PLANE / 64. */
     void (*overlap)(const uint64_t *a, int64_t a_planes, int64_t a_pitch, const uint64_t *b, int64_t b_planes,
                     int64_t b_pitch, int64_t words, int64_t *common, int64_t stride);
-    /* Statistics of a table whose cells are given as its positive entries (cell, sum of its row, sum of its column), and
-     * of its margins. Exchanging x and y exchanges the results, to the bit. Where only the mutual information is wanted,
-     * the others are left out. */
-    void (*statistics)(const double *cells, const double *rows, const double *columns, int64_t n, const double *x_counts,
-                       int64_t x_levels, const double *y_counts, int64_t y_levels, int mi_only, double *result);
+    /* Statistics of a table. Exchanging x and y exchanges the results, to the bit. All numbers have low parts or none has;
+     * those with low parts are 0 or from 2^-800 to 2^350. Where only the mutual information is wanted, the others are
+     * left out. */
+    void (*statistics)(const counts_cells *table, int mi_only, double *result);
     /* -sum c/S ln(c/S) of one row of counts. */
     double (*entropy)(const double *counts, int64_t n);
     /* Raises tops[c] to the largest code of column c. */

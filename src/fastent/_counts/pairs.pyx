@@ -15,10 +15,12 @@ from fastent._counts.engine cimport (
     COUNTS_SCRATCH,
     COUNTS_STATISTICS,
     active,
+    counts_cells,
+    counts_parts,
     counts_table,
     empty_planes,
+    list_cells,
     statistics_scratch,
-    table_statistics,
 )
 from fastent._engine cimport Scratch, View, ceil_div
 from fastent._openmp cimport enter_region, leave_region
@@ -39,7 +41,7 @@ cdef class PairCounter:
     fits: whether all codes are below the levels, which may be guessed; the statistics are of no use otherwise.
     """
     cdef const counts_table *kernels
-    cdef object planes, y_planes, levels, y_levels, offsets, y_offsets, counts, y_counts
+    cdef object planes, y_planes, levels, y_levels, offsets, y_offsets, margins, y_margins
     cdef bint same
     cdef readonly bint fits
     cdef int64_t n, words
@@ -53,15 +55,16 @@ cdef class PairCounter:
         self.words = ceil_div(self.n, COUNTS_PLANE) * (COUNTS_PLANE // 64)
         self.workers = workers
         self.levels, self.offsets = levels, np.concatenate([[0], np.cumsum(levels - 1)]).astype(np.int64)
-        self.planes, self.counts = self.pack(x, levels, self.offsets)
+        self.planes, self.margins = self.pack(x, levels, self.offsets)
         if self.same:
-            self.y_levels, self.y_offsets, self.y_planes, self.y_counts = levels, self.offsets, self.planes, self.counts
+            self.y_levels, self.y_offsets = levels, self.offsets
+            self.y_planes, self.y_margins = self.planes, self.margins
         else:
             self.y_levels, self.y_offsets = y_levels, np.concatenate([[0], np.cumsum(y_levels - 1)]).astype(np.int64)
-            self.y_planes, self.y_counts = self.pack(y, y_levels, self.y_offsets)
+            self.y_planes, self.y_margins = self.pack(y, y_levels, self.y_offsets)
 
     cdef object pack(self, x, levels, offsets):
-        """The planes of all columns, and the counts of their levels from 1 on."""
+        """The planes of all columns, and the counts of their levels."""
         cdef View view = View(x)
         cdef const int64_t[::1] level_view = levels, offset = offsets
         total = int(offsets.max()) + 1
@@ -81,12 +84,17 @@ cdef class PairCounter:
                                                scratch.memory + COUNTS_SCRATCH * threadid())
         leave_region(threads)
         self.fits = self.fits and bool((np.asarray(top) < levels).all())
-        return packed, counts
+        begins = offsets[:m]
+        margins = np.insert(counts[:total - 1].astype(np.float64), begins, 0.0)
+        firsts = begins + np.arange(m)
+        if m:
+            margins[firsts] = self.n - np.add.reduceat(margins, firsts)
+        return packed, margins
 
     def tiles(self, offsets):
         """Column numbers where tiles begin: enough of them for the workers, and few enough planes for the cache."""
         cdef int64_t total = offsets.max()
-        cdef int64_t tiles = max(ceil_div(total, TILE_PLANES), <int64_t>(4 * self.workers ** 0.5))
+        cdef int64_t tiles = max(ceil_div(total, TILE_PLANES), <int64_t>(3 * self.workers ** 0.5))
         cdef int64_t planes = max(MIN_TILE_PLANES, OVERLAP_STRIP * ceil_div(total, OVERLAP_STRIP * tiles))
         begins, begin, last = [0], 0, len(offsets) - 1
         while begin < last:
@@ -113,7 +121,7 @@ cdef class PairCounter:
         cdef const int64_t[::1] x_tile = x_tiles, y_tile = y_tiles, wanted = which
         cdef const int64_t[::1] levels = self.levels, y_levels = self.y_levels
         cdef const int64_t[::1] offset = self.offsets, y_offset = self.y_offsets
-        cdef const int64_t[::1] count = self.counts, y_count = self.y_counts
+        cdef double[::1] margin = self.margins, y_margin = self.y_margins
         cdef const uint64_t[:, ::1] planes = self.planes, y_planes = self.y_planes
         cdef double[:, :, ::1] out = result
         cdef int64_t most = max(int(np.diff(self.offsets[x_tiles]).max()), 1)
@@ -131,8 +139,8 @@ cdef class PairCounter:
                     for i in prange(first, last, num_threads=threads, schedule="dynamic",
                                     chunksize=1):
                         self.tile_pair(x_tile[pair[i, 0]], x_tile[pair[i, 0] + 1], y_tile[pair[i, 1]],
-                                       y_tile[pair[i, 1] + 1], y_most, levels, y_levels, offset, y_offset, count,
-                                       y_count, planes, y_planes, wanted, out,
+                                       y_tile[pair[i, 1] + 1], y_most, levels, y_levels, offset, y_offset, margin,
+                                       y_margin, planes, y_planes, wanted, out,
                                        scratch.memory + size * threadid(), common_bytes, top, y_top)
                 PyErr_CheckSignals()
         finally:
@@ -141,7 +149,7 @@ cdef class PairCounter:
 
     cdef void tile_pair(self, int64_t begin, int64_t end, int64_t y_begin, int64_t y_end, int64_t stride,
                         const int64_t[::1] levels, const int64_t[::1] y_levels, const int64_t[::1] offset,
-                        const int64_t[::1] y_offset, const int64_t[::1] count, const int64_t[::1] y_count,
+                        const int64_t[::1] y_offset, double[::1] margin, double[::1] y_margin,
                         const uint64_t[:, ::1] planes, const uint64_t[:, ::1] y_planes, const int64_t[::1] wanted,
                         double[:, :, ::1] out, char *scratch, int64_t common_bytes, int64_t top,
                         int64_t y_top) noexcept nogil:
@@ -149,10 +157,14 @@ cdef class PairCounter:
         cdef double *table = <double *>(scratch + common_bytes)
         cdef double *rest = table + top * y_top
         cdef double statistics[COUNTS_STATISTICS]
+        cdef counts_cells cells
+        cdef counts_parts values
         cdef int64_t a = offset[end] - offset[begin], b = y_offset[y_end] - y_offset[y_begin]
         cdef int64_t pitch = planes.shape[1], y_pitch = y_planes.shape[1], block, word, last, i, j, s, first
         cdef bint mi_only = wanted.shape[0] == 1 and wanted[0] == COUNTS_MI
         memset(common, 0, <size_t>common_bytes)
+        values.high, values.low = table, NULL
+        cells.x_counts.low = cells.y_counts.low = NULL
         if a > 0 and b > 0:
             for block in range(ceil_div(self.words, OVERLAP_WORDS)):
                 word = block * OVERLAP_WORDS
@@ -171,32 +183,33 @@ cdef class PairCounter:
             if self.same and y_begin <= i:
                 first = i
             for j in range(first, y_end):
-                self.fill_table(common, stride, offset[i] - offset[begin], y_offset[j] - y_offset[y_begin], levels[i],
-                                y_levels[j], &count[offset[i]], &y_count[y_offset[j]], table)
-                table_statistics(self.kernels, table, levels[i], y_levels[j], rest, mi_only, statistics)
+                cells.x_levels, cells.y_levels = levels[i], y_levels[j]
+                cells.x_counts.high, cells.y_counts.high = &margin[offset[i] + i], &y_margin[y_offset[j] + j]
+                fill_table(common + (offset[i] - offset[begin]) * stride + y_offset[j] - y_offset[y_begin], stride,
+                           &cells, table)
+                list_cells(values, &cells, rest)
+                self.kernels.statistics(&cells, mi_only, statistics)
                 for s in range(wanted.shape[0]):
                     out[s, i, j] = statistics[wanted[s]]
                     if self.same:
                         out[s, j, i] = statistics[mirrored(wanted[s])]
 
-    cdef void fill_table(self, const int64_t *common, int64_t stride, int64_t row, int64_t column, int64_t x_levels,
-                         int64_t y_levels, const int64_t *x_count, const int64_t *y_count,
-                         double *table) noexcept nogil:
-        """Cells of level 0 are what the others leave of the margins."""
-        cdef int64_t i, j, left, rest
-        table[0] = <double>self.n
-        for j in range(1, y_levels):
-            table[j] = <double>y_count[j - 1]
-            table[0] -= <double>y_count[j - 1]
-        for i in range(1, x_levels):
-            left = x_count[i - 1]
-            for j in range(1, y_levels):
-                rest = common[(row + i - 1) * stride + column + j - 1]
-                table[i * y_levels + j] = <double>rest
-                table[j] -= <double>rest
-                left -= rest
-            table[i * y_levels] = <double>left
-            table[0] -= <double>left
+
+cdef void fill_table(const int64_t *common, int64_t stride, const counts_cells *margins, double *table) noexcept nogil:
+    """Cells of level 0 are what the others leave of the margins."""
+    cdef int64_t i, j
+    cdef double left, cell
+    for j in range(margins.y_levels):
+        table[j] = margins.y_counts.high[j]
+    for i in range(1, margins.x_levels):
+        left = margins.x_counts.high[i]
+        for j in range(1, margins.y_levels):
+            cell = <double>common[(i - 1) * stride + j - 1]
+            table[i * margins.y_levels + j] = cell
+            table[j] -= cell
+            left -= cell
+        table[i * margins.y_levels] = left
+        table[0] -= left
 
 
 cdef inline int64_t mirrored(int64_t statistic) noexcept nogil:

@@ -142,7 +142,7 @@ INLINE void transpose_bytes(const uint8_t *from, int64_t pitch, uint8_t *to, int
 #endif
 }
 
-/* Vectors of 64-bit words, and how many bits are set in each. */
+/* Vectors of 64-bit words, how many bits are set in each, and sums across them. */
 #if defined(VEC_AVX512) && defined(__GNUC__)
 typedef __m512i vwords;
 #define VWORDS 8
@@ -162,6 +162,14 @@ INLINE vwords bits_of_words(vwords x) {
     return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
 }
 INLINE int64_t sum_words(vwords x) { return _mm512_reduce_add_epi64(x); }
+INLINE void add_four_sums(int64_t *to, const vwords *x) {
+    vwords a = _mm512_add_epi64(_mm512_unpacklo_epi64(x[0], x[1]), _mm512_unpackhi_epi64(x[0], x[1]));
+    vwords b = _mm512_add_epi64(_mm512_unpacklo_epi64(x[2], x[3]), _mm512_unpackhi_epi64(x[2], x[3]));
+    vwords halves = _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+    vwords wholes = _mm512_add_epi64(halves, _mm512_shuffle_i64x2(halves, halves, 0xb1));
+    __m256i sums = _mm512_castsi512_si256(_mm512_shuffle_i64x2(wholes, wholes, 0x08));
+    _mm256_storeu_si256((__m256i *)to, _mm256_add_epi64(_mm256_loadu_si256((const __m256i *)to), sums));
+}
 /* One instruction on processors that have it, which x86-64-v4 does not ask for. */
 #define VPOPCNT_ATTRIBUTE __attribute__((target("avx512vpopcntdq")))
 VPOPCNT_ATTRIBUTE INLINE vwords bits_of_words_vpopcnt(vwords x) { return _mm512_popcnt_epi64(x); }
@@ -187,6 +195,12 @@ INLINE vwords bits_of_words(vwords x) {
 INLINE int64_t sum_words(vwords x) {
     return _mm256_extract_epi64(x, 0) + _mm256_extract_epi64(x, 1) + _mm256_extract_epi64(x, 2) + _mm256_extract_epi64(x, 3);
 }
+INLINE void add_four_sums(int64_t *to, const vwords *x) {
+    vwords a = _mm256_add_epi64(_mm256_unpacklo_epi64(x[0], x[1]), _mm256_unpackhi_epi64(x[0], x[1]));
+    vwords b = _mm256_add_epi64(_mm256_unpacklo_epi64(x[2], x[3]), _mm256_unpackhi_epi64(x[2], x[3]));
+    vwords sums = _mm256_add_epi64(_mm256_permute2x128_si256(a, b, 0x20), _mm256_permute2x128_si256(a, b, 0x31));
+    _mm256_storeu_si256((__m256i *)to, _mm256_add_epi64(_mm256_loadu_si256((const __m256i *)to), sums));
+}
 #else
 typedef uint64_t vwords;
 #define VWORDS 1
@@ -200,6 +214,10 @@ INLINE vwords same_words(uint64_t word) { return word; }
 INLINE void add_to_words(uint64_t *p, vwords x) { *p += x; }
 INLINE vwords bits_of_words(vwords x) { return (vwords)count_bits(x); }
 INLINE int64_t sum_words(vwords x) { return (int64_t)x; }
+INLINE void add_four_sums(int64_t *to, const vwords *x) {
+    for (int i = 0; i < 4; i++)
+        to[i] += (int64_t)x[i];
+}
 #endif
 
 #endif
