@@ -222,7 +222,9 @@ def add_command(commands: Any) -> None:
         "associate",
         help="rank the columns of a table by what they tell about one of them",
         description="Rank the columns of a table by what they tell about a target column,\nor all pairs of columns.",
-        epilog=f"metrics:\n{lines}\n\nOf --pairs, the first column stands for the column, the second for the\ntarget. Missing cells count as a level of their own.\n"
+        epilog=f"metrics:\n{lines}\n\n"
+        "Of --pairs, the first column stands for the column, the second for the target.\n"
+        "Missing cells count as a level of their own.\n"
         "Cells of a .csv are numbers where a whole column is, in plain decimals:\n007 and 1_000 are labels.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -60,3 +60,7 @@ cdef object empty_planes(int64_t planes, int64_t samples)
 cpdef double planes_cycles(int64_t x_levels, int64_t y_levels) noexcept
 cdef int64_t statistics_scratch(int64_t x_levels, int64_t y_levels) noexcept nogil
 cdef void list_cells(counts_parts values, counts_cells *table, double *room) noexcept nogil
+cdef int64_t cells_scratch(int64_t n, int64_t x_levels, int64_t y_levels) noexcept nogil
+cdef void cells_statistics(const counts_table *kernels, const double *cell, double *low, const int64_t *row,
+                           const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels, bint mi_only,
+                           double *room, double *result) noexcept nogil

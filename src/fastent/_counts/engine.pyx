@@ -388,6 +388,40 @@ cdef void find_vacant(counts_cells *table, const int64_t *row, const int64_t *co
     settle(vacant, table.x_levels)
 
 
+cdef int64_t cells_scratch(int64_t n, int64_t x_levels, int64_t y_levels) noexcept nogil:
+    return 16 * (3 * n + 2 * x_levels + 3 * y_levels)
+
+
+cdef void cells_statistics(const counts_table *kernels, const double *cell, double *low, const int64_t *row,
+                           const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels, bint mi_only,
+                           double *room, double *result) noexcept nogil:
+    """What a table says that is given as its positive cells; sorted, unless sums of them are exact."""
+    cdef bint two_parts = low != NULL or not are_whole(cell, n)
+    cdef counts_cells table
+    cdef int64_t i
+    table.x_levels, table.y_levels, table.n = x_levels, y_levels, n
+    table.x_counts = parts_in(&room, x_levels, two_parts, True)
+    table.y_counts = parts_in(&room, y_levels, two_parts, True)
+    table.vacant = parts_in(&room, x_levels, two_parts, True)
+    table.cells = parts_in(&room, n, two_parts, False)
+    table.rows = parts_in(&room, n, two_parts, False)
+    table.columns = parts_in(&room, n, two_parts, False)
+    if two_parts:
+        scale(cell, low, n, table.cells)
+    else:
+        memcpy(table.cells.high, cell, <size_t>n * sizeof(double))
+    for i in range(n):
+        add_part(table.x_counts, row[i], table.cells, i)
+        add_part(table.y_counts, column[i], table.cells, i)
+    settle(table.x_counts, x_levels)
+    settle(table.y_counts, y_levels)
+    for i in range(n):
+        copy_part(table.rows, i, table.x_counts, row[i])
+        copy_part(table.columns, i, table.y_counts, column[i])
+    find_vacant(&table, row, column, room)
+    kernels.statistics(&table, mi_only, result)
+
+
 def statistics_of_cells(counts, x, y, int64_t x_levels, int64_t y_levels, low=None):
     """All statistics of one table given as its positive cells, sorted by their levels of x and y.
 
@@ -395,39 +429,17 @@ def statistics_of_cells(counts, x, y, int64_t x_levels, int64_t y_levels, low=No
     """
     cdef const double[::1] cell = counts
     cdef const int64_t[::1] row = x, column = y
-    cdef int64_t n = cell.shape[0], i
+    cdef int64_t n = cell.shape[0]
     result = np.zeros(COUNTS_STATISTICS)
     if not n:
         return result
     cdef double[::1] out = result
     cdef Buffers held = Buffers()
     cdef double *lacking = <double *>held.address(low)
-    cdef bint two_parts = lacking != NULL or not are_whole(&cell[0], n)
-    cdef Scratch scratch = Scratch(16 * (3 * n + 2 * x_levels + 3 * y_levels))
-    cdef double *room = <double *>scratch.memory
-    cdef counts_cells table
+    cdef Scratch scratch = Scratch(cells_scratch(n, x_levels, y_levels))
     with nogil:
-        table.x_levels, table.y_levels, table.n = x_levels, y_levels, n
-        table.x_counts = parts_in(&room, x_levels, two_parts, True)
-        table.y_counts = parts_in(&room, y_levels, two_parts, True)
-        table.vacant = parts_in(&room, x_levels, two_parts, True)
-        table.cells = parts_in(&room, n, two_parts, False)
-        table.rows = parts_in(&room, n, two_parts, False)
-        table.columns = parts_in(&room, n, two_parts, False)
-        if two_parts:
-            scale(&cell[0], lacking, n, table.cells)
-        else:
-            memcpy(table.cells.high, &cell[0], <size_t>n * sizeof(double))
-        for i in range(n):
-            add_part(table.x_counts, row[i], table.cells, i)
-            add_part(table.y_counts, column[i], table.cells, i)
-        settle(table.x_counts, x_levels)
-        settle(table.y_counts, y_levels)
-        for i in range(n):
-            copy_part(table.rows, i, table.x_counts, row[i])
-            copy_part(table.columns, i, table.y_counts, column[i])
-        find_vacant(&table, &row[0], &column[0], room)
-        active.statistics(&table, False, &out[0])
+        cells_statistics(active, &cell[0], lacking, &row[0], &column[0], n, x_levels, y_levels, False,
+                         <double *>scratch.memory, &out[0])
     return result
 
 

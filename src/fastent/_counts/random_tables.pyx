@@ -7,11 +7,20 @@ from libc.math cimport exp, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
 from fastent._chance cimport surplus
-from fastent._counts.engine cimport COUNTS_MI, COUNTS_STATISTICS, active, counts_table
+from fastent._counts.engine cimport (
+    COUNTS_MI,
+    COUNTS_STATISTICS,
+    active,
+    cells_scratch,
+    cells_statistics,
+    counts_table,
+)
 from fastent._engine cimport Scratch, ceil_div, whole_lines
 from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
+
+EXACT = 1 << 27  # samples of which any cells have exact sums, also in no order
 
 cdef enum:
     MOST_DRAWN = 16         # tables of a pair that a worker draws at a time
@@ -121,8 +130,8 @@ cdef int64_t random_count(int64_t a, int64_t b, int64_t total, const double *exc
     return mode  # also for what the roundings have left over
 
 
-cdef int64_t random_table(const margins_job *job, uint64_t *state, int64_t *left, double *cell, double *row,
-                          double *column) noexcept nogil:
+cdef int64_t random_table(const margins_job *job, uint64_t *state, int64_t *left, double *cell, int64_t *row,
+                          int64_t *column) noexcept nogil:
     """The positive cells of a table, drawn row by row, each cell given those before (Patefield 1981); their number."""
     cdef int64_t i, j, n, found = 0, rest, below = job.total, beside
     for j in range(job.y_levels):
@@ -137,14 +146,14 @@ cdef int64_t random_table(const margins_job *job, uint64_t *state, int64_t *left
             left[j] -= n
             rest -= n
             if n > 0:
-                cell[found], row[found], column[found] = <double>n, <double>job.x[i], <double>job.y[j]
+                cell[found], row[found], column[found] = <double>n, i, j
                 found += 1
         below -= job.x[i]
     return found
 
 
 cdef int64_t shuffled_table(const margins_job *job, uint64_t *state, int64_t *counted, int32_t *labels, int32_t *met,
-                            double *cell, double *row, double *column) noexcept nogil:
+                            double *cell, int64_t *row, int64_t *column) noexcept nogil:
     """The positive cells of the labels of x and those of y in random order (Fisher & Yates); `counted` begins as 0."""
     cdef int64_t i, j, k = 0, other, found = 0, begin = 0, levels, _sample
     cdef int32_t label
@@ -167,7 +176,7 @@ cdef int64_t shuffled_table(const margins_job *job, uint64_t *state, int64_t *co
         begin += job.x[i]
         for k in range(levels):
             label = met[k]
-            cell[found], row[found], column[found] = <double>counted[label], <double>job.x[i], <double>job.y[label]
+            cell[found], row[found], column[found] = <double>counted[label], i, label
             counted[label] = 0
             found += 1
     return found
@@ -185,7 +194,7 @@ def shuffling_ns(x_levels, y_levels, totals):
 def shuffling_pays(x_levels, y_levels, totals):
     """Whether to shuffle samples rather than to draw cells, for each pair."""
     ways = shuffling_ns(x_levels, y_levels, totals), drawing_ns(x_levels, y_levels, totals)
-    return (ways[0] < ways[1]) & (totals < 1 << 31)
+    return (ways[0] < ways[1]) & (totals < EXACT)
 
 
 def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t seed, int workers):
@@ -208,7 +217,8 @@ def times_reached(counts, pairs, observed, shuffled, int64_t tables, uint64_t se
     work = np.where(shuffled, shuffling_ns(*lengths.T, samples), drawing_ns(*lengths.T, samples))
     cdef int64_t most_cells = int(cells.max(initial=1)), most = int(lengths.max(initial=1))
     cdef int64_t most_shuffled = int(samples[np.asarray(shuffled, bool)].max(initial=0))
-    cdef int64_t size = whole_lines(8 * (3 * most_cells + 3 * most) + 4 * (most_shuffled + most))
+    cdef int64_t size = whole_lines(
+        cells_scratch(most_cells, most, most) + 8 * (3 * most_cells + most) + 4 * (most_shuffled + most))
     cdef int64_t drawn = max(1, min(MOST_DRAWN, <int64_t>(SLICE_NS / work.max(initial=1.0))))
     cdef int64_t blocks = ceil_div(tables, drawn)
     cdef int64_t step = max(workers, <int64_t>(SLICE_NS * workers / (drawn * work.max(initial=1.0))))
@@ -243,21 +253,18 @@ cdef int64_t reached_of(const counts_table *kernels, const int64_t[::1] values, 
     cdef int64_t reached = 0, number, found, i
     cdef uint64_t state
     cdef double statistics[COUNTS_STATISTICS]
-    cdef double *cell = <double *>scratch
-    cdef double *row = cell + most_cells
-    cdef double *column = row + most_cells
-    cdef double *x_counts = column + most_cells
     job.x_levels, job.y_levels = offset[x + 1] - offset[x], offset[y + 1] - offset[y]
-    cdef double *y_counts = x_counts + job.x_levels
-    cdef int64_t *left = <int64_t *>(y_counts + job.y_levels)
-    cdef int32_t *met = <int32_t *>(left + job.y_levels)
+    cdef double *cell = <double *>scratch
+    cdef int64_t *row = <int64_t *>(cell + most_cells)
+    cdef int64_t *column = row + most_cells
+    cdef int64_t *left = column + most_cells
+    cdef double *room = <double *>(left + job.y_levels)
+    cdef int32_t *met = <int32_t *>(scratch + 8 * (3 * most_cells + job.y_levels)
+                                    + cells_scratch(most_cells, job.x_levels, job.y_levels))
     cdef int32_t *labels = met + job.y_levels
     job.x, job.y = <int64_t *>&values[offset[x]], <int64_t *>&values[offset[y]]
     job.total, job.excess = total[x], excess
-    for i in range(job.x_levels):
-        x_counts[i] = <double>job.x[i]
     for i in range(job.y_levels):
-        y_counts[i] = <double>job.y[i]
         left[i] = 0
     for number in range(begin, end):
         state = stream(seed, number)
@@ -265,6 +272,6 @@ cdef int64_t reached_of(const counts_table *kernels, const int64_t[::1] values, 
             found = shuffled_table(&job, &state, left, labels, met, cell, row, column)
         else:
             found = random_table(&job, &state, left, cell, row, column)
-        kernels.statistics(cell, row, column, found, x_counts, job.x_levels, y_counts, job.y_levels, True, statistics)
+        cells_statistics(kernels, cell, NULL, row, column, found, job.x_levels, job.y_levels, True, room, statistics)
         reached += statistics[COUNTS_MI] >= least
     return reached

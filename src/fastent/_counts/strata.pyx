@@ -1,10 +1,18 @@
 """Mutual information within strata: of every stratum's table, given as its positive cells."""
 
 from cpython.exc cimport PyErr_CheckSignals
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
 from libc.stdint cimport int64_t
 
-from fastent._counts.engine cimport COUNTS_MI, COUNTS_STATISTICS, active, counts_table
+from fastent._counts.engine cimport (
+    COUNTS_MI,
+    COUNTS_STATISTICS,
+    active,
+    cells_scratch,
+    cells_statistics,
+    counts_table,
+)
+from fastent._engine cimport Scratch, whole_lines
 from fastent._openmp cimport enter_region, leave_region
 
 import numpy as np
@@ -13,14 +21,21 @@ cdef enum:
     SLICE = 1 << 20  # strata between looks at Ctrl-C
 
 
-def information_of_strata(cells, rows, columns, bounds, x_counts, x_bounds, y_counts, y_bounds, int workers):
-    """Of strata one after the other: their cells with the sums of rows and columns, and these sums once each."""
-    cdef const double[::1] cell = cells, row = rows, column = columns, x = x_counts, y = y_counts
-    cdef const int64_t[::1] bound = bounds, x_bound = x_bounds, y_bound = y_bounds
+def information_of_strata(cells, rows, columns, bounds, x_levels, y_levels, int workers):
+    """Of strata one after the other: where their cells begin, and how many rows and columns they have.
+
+    The cells of a stratum are sorted; its rows and columns are numbered from 0.
+    """
+    cdef const double[::1] cell = cells
+    cdef const int64_t[::1] row = rows, column = columns, bound = bounds, width = x_levels, height = y_levels
     cdef int64_t m = bound.shape[0] - 1, first, last, i
     result = np.zeros(m)
     cdef double[::1] out = result
     cdef const counts_table *kernels = active
+    cdef int64_t most = int(np.diff(bounds).max(initial=1))
+    cdef int64_t size = whole_lines(
+        cells_scratch(most, int(x_levels.max(initial=1)), int(y_levels.max(initial=1))))
+    cdef Scratch scratch = Scratch(size * workers)
     cdef int threads = enter_region(workers)
     try:
         for first in range(0, m, SLICE):
@@ -28,16 +43,16 @@ def information_of_strata(cells, rows, columns, bounds, x_counts, x_bounds, y_co
             with nogil:
                 for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=64):
                     out[i] = information(kernels, &cell[bound[i]], &row[bound[i]], &column[bound[i]],
-                                         bound[i + 1] - bound[i], &x[x_bound[i]], x_bound[i + 1] - x_bound[i],
-                                         &y[y_bound[i]], y_bound[i + 1] - y_bound[i])
+                                         bound[i + 1] - bound[i], width[i], height[i],
+                                         <double *>(scratch.memory + size * threadid()))
             PyErr_CheckSignals()
     finally:
         leave_region(threads)
     return result
 
 
-cdef double information(const counts_table *kernels, const double *cell, const double *row, const double *column,
-                        int64_t n, const double *x, int64_t x_levels, const double *y, int64_t y_levels) noexcept nogil:
+cdef double information(const counts_table *kernels, const double *cell, const int64_t *row, const int64_t *column,
+                        int64_t n, int64_t x_levels, int64_t y_levels, double *room) noexcept nogil:
     cdef double statistics[COUNTS_STATISTICS]
-    kernels.statistics(cell, row, column, n, x, x_levels, y, y_levels, True, statistics)
+    cells_statistics(kernels, cell, NULL, row, column, n, x_levels, y_levels, True, room, statistics)
     return statistics[COUNTS_MI]

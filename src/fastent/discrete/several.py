@@ -284,20 +284,21 @@ def _within(strata: Array, pair: Array, x: Array, counts: Array, workers: int) -
     """
     if not len(counts):
         return float("nan")
-    counts = _samples.scaled(counts)
-    y_counts = np.bincount(pair, counts, minlength=len(strata))
-    width = int(x.max()) + 1
-    own, place = np.unique(strata[pair] * width + x, return_inverse=True)  # each stratum has its levels of x
-    x_counts = np.bincount(place, counts)
-    occurs = y_counts > 0
-    present, bounds = _runs(strata[pair])
-    _, x_bounds = _runs(own // width)
-    _, y_bounds = _runs(strata[occurs])
-    mass = np.bincount(np.searchsorted(present, strata[pair]), counts)
-    found = information_of_strata(
-        counts, x_counts[place], y_counts[pair], bounds, x_counts, x_bounds, y_counts[occurs], y_bounds,
-        workers)  # fmt: skip
+    stratum = strata[pair]
+    present, bounds = _runs(stratum)
+    place = np.searchsorted(present, stratum)
+    y, y_levels = _numbered(pair, place, len(present))
+    x, x_levels = _numbered(stratum * (int(x.max()) + 1) + x, place, len(present))
+    found = information_of_strata(counts, y, x, bounds, y_levels, x_levels, workers)
+    mass = np.bincount(place, _samples.scaled(counts))
     return float((mass * found).sum() / mass.sum())
+
+
+def _numbered(labels: Array, place: Array, strata: int) -> tuple[Array, Array]:
+    """Labels that are of one stratum each, in the order of the strata, from 0 in each; and how many it has."""
+    _, first, number = np.unique(labels, return_index=True, return_inverse=True)
+    levels = np.bincount(place[first], minlength=strata)
+    return number - (np.cumsum(levels) - levels)[place], levels
 
 
 def _runs(sorted_values: Array) -> tuple[Array, Array]:
