@@ -10,7 +10,16 @@ from fastent._docs import documented
 from fastent._plan import log_of_base
 from fastent._samples import STATISTICS, Array
 
+_RAISES = """Raises
+    ------
+    ValueError
+        Lengths or shapes that do not fit, missing labels with missing="raise", weights or counts that are negative or
+        not finite, an option that there is not.
+    TypeError
+        Labels, weights, tables or options of another kind."""
+
 _OPTIONS = {
+    "RAISES": _RAISES,
     "X": """x : array_like
         Labels, (samples,) or (samples, columns).""",
     "XY": """x : array_like
@@ -22,10 +31,12 @@ _OPTIONS = {
         of samples that come in pieces is made by `discrete.add_tables`.""",
     "PAIRS": """x, y : array_like
         Labels, (samples, columns). Without y it is all pairs of columns of x, each done once.""",
-    "MATRICES": """Returns
+    "MATRICES": f"""Returns
     -------
     statistic, p_value : ndarray
-        (columns of x, columns of y). They are not corrected for the number of pairs.""",
+        (columns of x, columns of y). They are not corrected for the number of pairs.
+
+    {_RAISES}""",
     "XYZ": """x, y : array_like
         Labels, (samples,) or (samples, columns): one value, one per column, or all pairs of columns of x and of y.
     z : array_like
@@ -48,14 +59,18 @@ _OPTIONS = {
         samples that are left out wherever they miss a label of the pair.
     workers : int, optional
         Threads; -1 for all. The result does not depend on it.""",
-    "SEVERAL": """Returns
+    "SEVERAL": f"""Returns
     -------
     float, or ndarray with one value per column, pair of columns or table
-        nan where there are no samples.""",
-    "SCALAR": """Returns
+        nan where there are no samples.
+
+    {_RAISES}""",
+    "SCALAR": f"""Returns
     -------
     float, or ndarray with one value per column or table
-        nan where there are no samples.""",
+        nan where there are no samples.
+
+    {_RAISES}""",
 }
 described = documented(_OPTIONS)
 

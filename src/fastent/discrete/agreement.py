@@ -77,7 +77,8 @@ def symmetric_uncertainty(
 
     Notes
     -----
-    The normalised mutual information by the arithmetic mean. Press et al., Numerical Recipes.
+    The normalised mutual information by the arithmetic mean; 1 where both are constant. Press et al., Numerical
+    Recipes.
 
     Examples
     --------
@@ -162,7 +163,9 @@ def homogeneity_completeness_v_measure(
     Returns
     -------
     homogeneity, completeness, v_measure
-        Each between 0 and 1, and 1 where there is nothing to tell apart.
+        Each between 0 and 1, and 1 where there is nothing to tell apart; nan where there are no samples.
+
+    <RAISES>
 
     Notes
     -----
@@ -210,6 +213,10 @@ def purity(
     <COMMON>
 
     <SCALAR>
+
+    Notes
+    -----
+    Manning, Raghavan & Schuetze, Introduction to Information Retrieval, 16.3.
 
     Examples
     --------

@@ -29,6 +29,8 @@ def counts(x: Any, *, weights: Any = None, missing: str = "raise", workers: int 
         int64; float64 with weights. Entry c belongs to code c of `fastent.encode(x)`, and of uint8, uint16 and bool
         to the code c itself.
 
+    <RAISES>
+
     Examples
     --------
     >>> from fastent import discrete

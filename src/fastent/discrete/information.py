@@ -41,6 +41,10 @@ def entropy(
 
     <SCALAR>
 
+    Notes
+    -----
+    Shannon 1948; the sources of the estimators stand in `entropy_of_counts`.
+
     Examples
     --------
     >>> from fastent import discrete
@@ -86,6 +90,10 @@ def joint_entropy(
 
     <SCALAR>
 
+    Notes
+    -----
+    Cover & Thomas, Elements of Information Theory, 2.2.
+
     Examples
     --------
     >>> from fastent import discrete
@@ -119,6 +127,10 @@ def conditional_entropy(
     <COMMON>
 
     <SCALAR>
+
+    Notes
+    -----
+    Cover & Thomas, Elements of Information Theory, 2.2.
 
     Examples
     --------
@@ -159,6 +171,10 @@ def mutual_information(
     <COMMON>
 
     <SCALAR>
+
+    Notes
+    -----
+    Shannon 1948; Cover & Thomas, Elements of Information Theory, 2.3.
 
     Examples
     --------

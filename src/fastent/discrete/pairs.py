@@ -58,10 +58,13 @@ def mutual_information_matrix(
     ndarray
         (columns of x, columns of y), for several metrics preceded by them.
 
+    <RAISES>
+
     Notes
     -----
-    Of x alone the result is symmetric where the measure is, and the diagonal of the mutual information holds the
-    entropies. "ami" needs the expectation for each pair of margins, which takes longer than counting.
+    The formulas and their sources stand with the functions. Of x alone the result is symmetric where the measure is;
+    the diagonal of the mutual information holds the entropies, that of "nmi", "ami" and "su" 1, also for constants,
+    and that of "vi" 0. "ami" needs the expectation for each pair of margins, which takes longer than counting.
 
     Examples
     --------

@@ -42,6 +42,10 @@ def conditional_mutual_information(
 
     <SEVERAL>
 
+    Notes
+    -----
+    Cover & Thomas, Elements of Information Theory, 2.5.
+
     Examples
     --------
     >>> from fastent import discrete
@@ -117,6 +121,8 @@ def total_correlation(
     -------
     float
         nan where there are no samples.
+
+    <RAISES>
 
     Notes
     -----

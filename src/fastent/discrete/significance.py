@@ -35,7 +35,12 @@ def g_test(
     Returns
     -------
     statistic, p_value : float, or ndarray with one value per column or table
-        Degrees of freedom are (levels of x that occur - 1)(levels of y that occur - 1); p is 1 where they are 0.
+        Degrees of freedom are (levels of x that occur - 1)(levels of y that occur - 1); p is 1 where they are 0. nan
+        where there are no samples.
+
+    <RAISES>
+    ImportError
+        SciPy is not installed.
 
     Notes
     -----
@@ -144,6 +149,8 @@ def permutation_test(
     Returns
     -------
     statistic, p_value : float, or ndarray with one value per column or table
+
+    <RAISES>
 
     Notes
     -----

@@ -17,9 +17,13 @@ from fastent.discrete._common import described
 
 
 class BestSplit(NamedTuple):
-    """What `best_split` returns, one value per column of a 2-D x."""
+    """What `best_split` returns: a number each, or one per column of a 2-D x.
 
-    threshold: Any  # samples with x <= threshold on one side, the others on the other; nan without a split
+    threshold: samples with x <= threshold on one side, the others on the other; nan without a split. gain: what the
+    sides tell about y, 0 without a split.
+    """
+
+    threshold: Any
     gain: Any
 
 
