@@ -202,7 +202,7 @@ def _special_functions() -> Any:
         return importlib.import_module("scipy.special")
     except ImportError:
         raise ImportError(
-            "entropy_of_counts: estimator 'nsb' needs SciPy, which is not installed; run: pip install fastent[scipy]"
+            "entropy_of_counts: estimator 'nsb' needs SciPy, which is not installed; run: pip install 'fastent[scipy]'"
         ) from None
 
 

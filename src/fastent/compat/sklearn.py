@@ -398,7 +398,7 @@ def contingency_matrix(
         try:
             from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
         except ImportError:
-            raise ImportError("contingency_matrix: sparse=True needs SciPy: pip install fastent[scipy]") from None
+            raise ImportError("contingency_matrix: sparse=True needs SciPy: pip install 'fastent[scipy]'") from None
         cells = _samples.positive_cells(x, y, None)
         return csr_matrix((cells.counts, (cells.x, cells.y)), shape=(rows, columns), dtype=wanted)
     if len(x) and max(x.itemsize, y.itemsize) <= 2 and rows * columns <= _samples.DENSE_CELLS:

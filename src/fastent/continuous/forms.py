@@ -58,7 +58,7 @@ def special_functions(family: str) -> Any:
         return importlib.import_module("scipy.special")
     except ImportError:
         raise ImportError(
-            f"{family}: the gamma function needs SciPy, which is not installed; run: pip install fastent[scipy]"
+            f"{family}: the gamma function needs SciPy, which is not installed; run: pip install 'fastent[scipy]'"
         ) from None
 
 

@@ -225,7 +225,7 @@ def _sparse_table(left: _samples.Columns, right: _samples.Columns, weights: Arra
     try:
         from scipy.sparse import coo_array  # type: ignore[import-untyped]
     except ImportError:
-        raise ImportError("contingency: sparse=True needs SciPy: pip install fastent[scipy]") from None
+        raise ImportError("contingency: sparse=True needs SciPy: pip install 'fastent[scipy]'") from None
     if left.codes.shape[1] != 1 or right.codes.shape[1] != 1:
         raise ValueError("contingency: sparse=True takes one column of labels each")
     if left.kept is not None or right.kept is not None:

@@ -100,7 +100,7 @@ def _chi_squared_tail(function: str) -> Any:
     try:
         from scipy.special import chdtrc  # type: ignore[import-untyped]
     except ImportError:
-        raise ImportError(f"{function}: p-values need SciPy: pip install fastent[scipy]") from None
+        raise ImportError(f"{function}: p-values need SciPy: pip install 'fastent[scipy]'") from None
     return chdtrc
 
 

@@ -18,7 +18,7 @@ def draw(selection: Selection, ax: Any) -> Any:
     try:
         import matplotlib.pyplot as plt
     except ImportError:
-        raise ImportError("Selection.plot needs matplotlib: pip install fastent[plot]") from None
+        raise ImportError("Selection.plot needs matplotlib: pip install 'fastent[plot]'") from None
     count = min(len(selection), MOST)
     place = np.arange(count)
     if ax is None:

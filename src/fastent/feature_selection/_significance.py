@@ -26,7 +26,7 @@ class Significance:
         try:
             from scipy.special import chdtrc  # type: ignore[import-untyped]
         except ImportError:
-            raise ImportError(f"{function}: max_p_value needs SciPy: pip install fastent[scipy]") from None
+            raise ImportError(f"{function}: max_p_value needs SciPy: pip install 'fastent[scipy]'") from None
         self.tail, self.most, self.table, self.target, self.joint = chdtrc, most, table, target, joint
 
     def p_value(self, column: int, selected: Sequence[int]) -> float:

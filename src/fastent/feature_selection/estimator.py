@@ -13,7 +13,7 @@ try:
     from sklearn.utils.multiclass import check_classification_targets  # type: ignore[import-untyped]
     from sklearn.utils.validation import check_is_fitted, validate_data  # type: ignore[import-untyped]
 except ImportError:
-    raise ImportError("InformationSelector needs scikit-learn 1.6 or newer: pip install fastent[sklearn]") from None
+    raise ImportError("InformationSelector needs scikit-learn 1.6 or newer: pip install 'fastent[sklearn]'") from None
 
 from fastent._columns import columns_of
 from fastent.feature_selection.selecting import select
