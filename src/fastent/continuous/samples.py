@@ -195,7 +195,7 @@ def _tree(function: str, points: Array) -> Any:
         return importlib.import_module("scipy.spatial").cKDTree(points)
     except ImportError:
         raise ImportError(
-            f"{function}: more than one dimension needs SciPy, which is not installed; run: pip install 'fastent[scipy]'"
+            f"{function}: more than one dimension needs SciPy, which is not installed: pip install 'fastent[scipy]'"
         ) from None
 
 
