@@ -116,6 +116,18 @@ def test_independent_tables_of_large_integers(rng: np.random.Generator) -> None:
                 assert discrete.mutual_information(contingency=make(table)) == 0, table.tolist()
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_independent_large_integers_say_nothing_in_any_measure(form: str, rng: np.random.Generator) -> None:
+    for _ in range(20):
+        table = np.outer(rng.integers(1, 2**30, 2), rng.integers(1, 2**30, 3))
+        ready = FORMS[form](table)
+        assert discrete.total_correlation(contingency=ready) == 0
+        assert discrete.g_test(contingency=ready)[0] == 0
+        strata = np.stack([table, table], axis=-1)
+        assert discrete.conditional_mutual_information(contingency=strata) == 0
+        assert discrete.interaction_information(contingency=strata) == 0
+
+
 def test_independent_tables_of_floats(rng: np.random.Generator) -> None:
     for _ in range(20):
         x, y = (rng.integers(1, 1 << 26, 4) * 2.0 ** rng.integers(-200, 200, 4) for _ in range(2))

@@ -55,3 +55,11 @@ def test_totals_beyond_what_can_be_summed_one_by_one() -> None:
     table = np.array([[2, 1], [1, 2]]) * 10**17
     mi, h = discrete.mutual_information(contingency=table), discrete.entropy([0, 1])
     assert discrete.adjusted_mutual_information(contingency=table) == pytest.approx(mi / h, rel=1e-13)
+
+
+@pytest.mark.parametrize("average", ["min", "geometric", "arithmetic", "max", "joint"])
+def test_a_constant_tells_nothing_of_a_variable(average: str) -> None:
+    for total in (10, 10**8, 10**15):
+        table = np.random.default_rng(total).integers(1, total, (1, 3))
+        for one in (table, table.T):
+            assert discrete.adjusted_mutual_information(contingency=one, average=average) == 0

@@ -31,8 +31,10 @@ cdef double surplus(double d, double m) noexcept nogil:
 cdef double expected_of_pair(int64_t a, int64_t b, int64_t total) noexcept nogil:
     """Mean surplus of n over m = a b / N, where n is hypergeometric.
 
-    The surpluses add up to the information because the mean of n is m.
+    The surpluses add up to the information because the mean of n is m. A level that all samples have tells nothing.
     """
+    if a == total or b == total:
+        return 0
     cdef double size = <double>total, row = <double>a, column = <double>b, mean = row * column / size
     cdef double deviation = sqrt(mean * <double>(total - a) / size * <double>(total - b) / max(size - 1, 1))
     if deviation < WIDE:

@@ -301,9 +301,12 @@ def pair_statistics(
 
 
 def read_weights_of_cells(function: str, contingency: Any) -> Array:
-    """A table of any number of dimensions, of a size whose products stay inside float64."""
-    values = np.asarray(real_numbers(function, "contingency", contingency), np.float64, order="C")
+    """A table of any number of dimensions: int64 as it is, float64 of a size whose products stay inside it."""
+    numbers = real_numbers(function, "contingency", contingency)
+    values = np.asarray(numbers, np.float64, order="C")
     _check_cells(function, values)
+    if numbers.dtype.kind in "iu" and values.sum() < 2.0**63:
+        return np.ascontiguousarray(numbers, np.int64)
     return scaled(values)
 
 
@@ -352,8 +355,13 @@ def _check_shape(function: str, shape: tuple[int, ...], is_table: bool) -> None:
 
 def _real_cells(function: str, cells: Any) -> tuple[Array, Array | None]:
     numbers = real_numbers(function, "contingency", cells)
+    _check_cells(function, np.asarray(numbers, np.float64))
+    return in_parts(numbers)
+
+
+def in_parts(numbers: Array) -> tuple[Array, Array | None]:
+    """As float64, and what that lacks of integers that it does not hold."""
     values = np.asarray(numbers, np.float64, order="C")
-    _check_cells(function, values)
     if numbers.dtype.kind not in "iu" or values.max(initial=0.0) <= 2.0**53:
         return values, None
     upper = (numbers >> 32).astype(np.float64) * 2.0**32

@@ -89,7 +89,7 @@ def measure(
     check_missing(function, missing)
     if contingency is not None:
         workers_for(function, workers, 0)
-        return _measure_tables(function, _samples.read_cells(function, contingency), workers)
+        return _measure_tables(function, contingency, workers)
     left, right = _samples.read_pair(function, x, y, missing, workers)
     assert right is not None
     _samples.check_target(function, right, "y")
@@ -98,14 +98,15 @@ def measure(
     return found[0] if left.single else found, margins_of_columns(left, right, w, workers)
 
 
-def _measure_tables(function: str, tables: _samples.Sample | Array, workers: int | None) -> tuple[Array, Margins]:
+def _measure_tables(function: str, contingency: Any, workers: int | None) -> tuple[Array, Margins]:
+    tables = _samples.read_cells(function, contingency)
     if isinstance(tables, _samples.Sample):
         _check_whole(function, "contingency", tables.counts[None])
         return _samples.statistics_of_sample(tables), margins_of([tables.x_counts, tables.y_counts], np.arange(2))
     _check_whole(function, "contingency", tables.reshape(-1, math.prod(tables.shape[-2:])))
-    whole = tables.reshape(-1, *tables.shape[-2:]).astype(np.int64)
+    whole = _samples.read_weights_of_cells(function, contingency).reshape(-1, *tables.shape[-2:]).astype(np.int64)
     sides = [side for both in zip(whole.sum(axis=2), whole.sum(axis=1), strict=True) for side in both]
-    return _samples.table_statistics(function, tables, workers), margins_of(sides, np.arange(len(sides)))
+    return _samples.table_statistics(function, contingency, workers), margins_of(sides, np.arange(len(sides)))
 
 
 def margins_of_columns(

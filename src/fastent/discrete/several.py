@@ -280,7 +280,7 @@ def _of_tables(function: str, contingency: Any, workers: int | None) -> _Found:
 def _positive(table: Array) -> tuple[Array, Array, Array]:
     """Rows, columns and counts of the cells that occur."""
     row, column = np.nonzero(table)
-    return row, column, table[row, column].astype(np.float64)
+    return row, column, table[row, column]
 
 
 def _within(strata: Array, pair: Array, x: Array, counts: Array, workers: int) -> float:
@@ -295,8 +295,9 @@ def _within(strata: Array, pair: Array, x: Array, counts: Array, workers: int) -
     place = np.searchsorted(present, stratum)
     y, y_levels = _numbered(pair, place, len(present))
     x, x_levels = _numbered(stratum * (int(x.max()) + 1) + x, place, len(present))
-    found = information_of_strata(counts, y, x, bounds, y_levels, x_levels, workers)
-    mass = np.bincount(place, _samples.scaled(counts))
+    high, low = _samples.in_parts(counts)
+    found = information_of_strata(high, y, x, bounds, y_levels, x_levels, workers, low)
+    mass = np.bincount(place, _samples.scaled(high))
     return float((mass * found).sum() / mass.sum())
 
 
