@@ -223,10 +223,13 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, const struct state *s, c
                 NAMED(put_entries)(&job->diagonal, g->diagonal[r], start, n, diagonal);
         }
     }
-    for (int r = 0; r < g->rows; r++) /* NaN, too, counts as nothing */
-        if (g->weight[r] == 0) {
+    for (int r = 0; r < g->rows; r++)
+        if (g->weight[r] == 0) { /* NaN, too, counts as nothing */
             write_zeros(&job->map, g->map[r], job->length);
             write_zeros(&job->diagonal, g->diagonal[r], job->length);
+        } else if (vlane(value, r) != vlane(value, r)) {
+            write_nans(&job->map, g->map[r], job->length);
+            write_nans(&job->diagonal, g->diagonal[r], job->length);
         }
 }
 

@@ -208,6 +208,17 @@ static void find_labels(const logits_job *job, struct group *g) {
         g->label_logit[r] = entry_at(&job->z, g->z[r], job->labels[g->index[r]]);
 }
 
+/* A derivative of a row that has none. */
+static void write_nans(const logits_operand *operand, int64_t row, int64_t length) {
+    const double wide = NOT_A_NUMBER;
+    const float narrow = (float)NOT_A_NUMBER;
+    if (operand->data == NULL)
+        return;
+    for (int64_t i = 0; i < length; i++)
+        memcpy(operand->data + row + i * operand->along, operand->dtype == ITEM_FLOAT64 ? (const void *)&wide : &narrow,
+               (size_t)item_size(operand->dtype));
+}
+
 static void write_zeros(const logits_operand *operand, int64_t row, int64_t length) {
     if (operand->data == NULL)
         return;

@@ -13,6 +13,7 @@ struct NAMED(known) {
     int plain;           /* no shift, and T is 1, */
     int all_high;        /* and no entry is that low */
     double factor, rest, log_sum;
+    double share, others; /* of the top, unrounded */
 };
 
 static void NAMED(know)(const logits_job *job, const struct state *s, const struct row_sums *sums, int rows,
@@ -36,6 +37,8 @@ static void NAMED(know)(const logits_job *job, const struct state *s, const stru
         known[r].all_high = plain && !(low[r] < known[r].lowest_of_sums);
         known[r].top_share = (REAL)share[r];
         known[r].top_others = (REAL)others[r];
+        known[r].share = share[r];
+        known[r].others = others[r];
         known[r].rest = rest[r];
         known[r].log_sum = log_sum[r];
     }
@@ -236,9 +239,13 @@ struct NAMED(slopes) {
     struct NAMED(targets) targets;
 };
 
-/* p - q of the shares of two rows: of both tops the difference of what they leave to others. */
+/* Whether what the top leaves to others has more digits than its share. */
+INLINE int NAMED(is_confident)(const struct NAMED(known) *known) { return known->share > 0.5; }
+
+/* p - q of the shares of two rows; of both tops unrounded. */
 INLINE VEC NAMED(difference)(VEC z, VEC u, VEC p_share, VEC q_share, const struct NAMED(known) *p, const struct NAMED(known) *q) {
-    VEC left = OP(select)(OP(equal)(u, OP(set)(q->row.top)), OP(set)(q->top_others - p->top_others), p_share - q_share);
+    const double of_tops = NAMED(is_confident)(p) ? q->others - p->others : p->share - q->share;
+    VEC left = OP(select)(OP(equal)(u, OP(set)(q->row.top)), OP(set)((REAL)of_tops), p_share - q_share);
     return OP(select)(OP(equal)(z, OP(set)(p->row.top)), left, p_share - q_share);
 }
 
@@ -287,7 +294,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
     case LOGITS_LABEL_LOSS: {
         VEC target = OP(fma)(u, OP(set)(slopes->targets.keep), OP(set)(slopes->targets.even)) * weight;
         VEC slope = OP(fma)(scale, share, -OP(set)(slopes->target) * target);
-        if (value == LOGITS_LABEL_LOSS)
+        if (value == LOGITS_LABEL_LOSS || !NAMED(is_confident)(p))
             return slope;
         VEC of_top = OP(fma)(OP(set)(slopes->target), OP(set)(slopes->mass) - target, -(scale * OP(set)(p->top_others)));
         return OP(select)(OP(equal)(z, OP(set)(p->row.top)), of_top, slope);
