@@ -22,7 +22,7 @@ from fastent import logits
 
 TARGETS = ("labels", "some ignored", "a class ignored", "one-hot", "soft", "target_logits")
 CASES = (("float64", 7), ("float32", 19), ("float16", 18), ("bfloat16", 7))
-"""Rows of more than 16 numbers of up to 32 bits are computed in lanes of floats, others in doubles."""
+"""Rows of four numbers of up to 32 bits and more are computed in lanes of floats, others in doubles."""
 
 
 def typed(values: Any, dtype: str) -> np.ndarray:

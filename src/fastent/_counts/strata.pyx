@@ -45,9 +45,9 @@ def information_of_strata(cells, rows, columns, bounds, x_levels, y_levels, int 
             last = min(m, first + SLICE)
             with nogil:
                 for i in prange(first, last, num_threads=threads, schedule="dynamic", chunksize=64):
-                    out[i] = information(kernels, &cell[bound[i]], NULL if lacking == NULL else lacking + bound[i],
-                                         &row[bound[i]], &column[bound[i]], bound[i + 1] - bound[i], width[i], height[i],
-                                         <double *>(scratch.memory + size * threadid()))
+                    out[i] = information(kernels, &cell[bound[i]], lacking + bound[i] if lacking != NULL else NULL,
+                                         &row[bound[i]], &column[bound[i]], bound[i + 1] - bound[i], width[i],
+                                         height[i], <double *>(scratch.memory + size * threadid()))
             PyErr_CheckSignals()
     finally:
         leave_region(threads)
@@ -55,7 +55,8 @@ def information_of_strata(cells, rows, columns, bounds, x_levels, y_levels, int 
 
 
 cdef double information(const counts_table *kernels, const double *cell, double *low, const int64_t *row,
-                        const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels, double *room) noexcept nogil:
+                        const int64_t *column, int64_t n, int64_t x_levels, int64_t y_levels,
+                        double *room) noexcept nogil:
     cdef double statistics[COUNTS_STATISTICS]
     cells_statistics(kernels, cell, low, row, column, n, x_levels, y_levels, True, room, statistics)
     return statistics[COUNTS_MI]

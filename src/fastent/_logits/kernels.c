@@ -131,9 +131,10 @@ static vd row_value(const logits_job *job, const struct group *g, const struct s
     case LOGITS_ENTROPY:
         return z->log_sum + mean_gap(s, z, is_double);
     case LOGITS_LABEL_LOSS:
-        gap = s->top - vload(g->label_logit);
+        gap = vset(0.5) * s->top - vset(0.5) * vload(g->label_logit); /* halves do not overflow */
         if (is_simple(job))
-            return tempered(job, gap, &lost) + (z->log_sum + lost * z->valid);
+            return vset(2) * tempered(job, gap, &lost) + (z->log_sum + vset(2) * lost * z->valid);
+        gap = vset(2) * gap;
         weight = vset(1 - job->smoothing) * label_weights(job, g);
         gap = vselect(veq(weight, vset(0)), vset(0), weight * gap);
         return vfma(gap + total, inverse, vselect(veq(mass, vset(0)), vset(0), mass * z->log_sum)) * z->valid;

@@ -62,7 +62,7 @@ static void largest_of_row(const logits_job *job, int64_t row, int64_t count, st
     for (int64_t rank = count - 1; rank >= 0; rank--) { /* the least is taken out, again and again */
         struct kept least = heap[0];
         sink(heap, rank, heap[rank]);
-        double value = valid ? (least.logit - top) * job->inverse_high - log_sum : NOT_A_NUMBER;
+        double value = valid ? (0.5 * least.logit - 0.5 * top) * (2 * job->inverse_high) - log_sum : NOT_A_NUMBER;
         places[rank] = valid ? least.place : -1;
         if (job->values_dtype == ITEM_FLOAT64)
             ((double *)job->values)[row * count + rank] = value / job->divisor;

@@ -53,6 +53,12 @@ INLINE VEC NAMED(probability)(VEC z, const struct NAMED(known) *known, int plain
     return OP(select)(OP(equal)(z, units.top), OP(set)(known->top_share), OP(scale)(OP(fma)(factor, q, factor), k));
 }
 
+/* ln softmax(z/T): of halves, because the difference of huge ones overflows */
+INLINE VEC NAMED(log_probability)(VEC z, const struct NAMED(known) *known) {
+    const VEC half = OP(set)((REAL)0.5), per_half = OP(set)(2 * known->row.inverse_high);
+    return OP(fma)(half * z - half * OP(set)(known->row.top), per_half, OP(set)((REAL)-known->log_sum));
+}
+
 /* ln(p/q) of two softmaxes: the difference of their logits, less that of their normalisers, each to twice the digits.
  * Logits times APART, because the differences of huge ones overflow. */
 struct NAMED(log_ratio) {
@@ -128,7 +134,7 @@ struct NAMED(targets) {
 /* Sums of w t and w t (top - z) over n entries; t: NULL for 0. */
 static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights, int64_t n, const struct NAMED(known) *known,
                                struct NAMED(targets) targets, vd *mass, vd *cross) {
-    const VEC zero = OP(set)(0), top = OP(set)(known->row.top);
+    const VEC zero = OP(set)(0), half = OP(set)((REAL)0.5), top = half * OP(set)(known->row.top); /* halves do not overflow */
     *mass = *cross = vset(0);
     for (int64_t start = 0; start < n; start += CONSTANT(CHUNK)) {
         int64_t end = n - start < CONSTANT(CHUNK) ? n : start + CONSTANT(CHUNK);
@@ -141,10 +147,10 @@ static void NAMED(sum_targets)(const REAL *z, const REAL *t, const REAL *weights
             if (end - i < LANES)
                 target = OP(pad)(target, end - i, 0);
             masses += target;
-            crosses += OP(select)(OP(equal)(target, zero), zero, target * (top - NAMED(part)(z, end, i, 0)));
+            crosses += OP(select)(OP(equal)(target, zero), zero, target * (top - half * NAMED(part)(z, end, i, 0)));
         }
         *mass += OP(fold)(SUM, masses);
-        *cross += OP(fold)(SUM, crosses);
+        *cross += vset(2) * OP(fold)(SUM, crosses);
     }
 }
 
@@ -255,7 +261,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
                               const struct NAMED(slopes) *slopes, int plain, VEC *diagonal) {
     const VEC zero = OP(set)(0), scale = OP(set)(slopes->scale);
     if (mapping == LOGITS_LOG_SOFTMAX)
-        return OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
+        return NAMED(log_probability)(z, p);
     VEC share = NAMED(probability)(z, p, plain);
     *diagonal = OP(select)(OP(equal)(z, OP(set)(p->row.top)), OP(set)(slopes->top_second),
                            OP(set)(slopes->second) * share * (OP(set)(1) - share));
@@ -265,8 +271,7 @@ INLINE VEC NAMED(map_entries)(int value, int mapping, VEC z, VEC u, VEC weight, 
     MASK huge;
     switch (value) {
     case LOGITS_ENTROPY: /* -p (ln p + H) */
-        log_share = OP(fma)(z - OP(set)(p->row.top), OP(set)(p->row.inverse_high), OP(set)((REAL)-p->log_sum));
-        log_share = share * (log_share + OP(set)(slopes->value));
+        log_share = share * (NAMED(log_probability)(z, p) + OP(set)(slopes->value));
         return OP(select)(OP(equal)(share, zero), zero, zero - scale * log_share);
     case LOGITS_CROSS_ENTROPY:
         return scale * NAMED(difference)(z, u, share, NAMED(probability)(u, q, plain), p, q);
