@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -76,3 +77,15 @@ def test_temperatures_above_one_bring_differences_back_into_range(dtype: str, la
     assert logits.cross_entropy(z, 1, temperature=1000) == pytest.approx(-want, rel=1e-6)
     assert logits.top_k_log_prob(z, 4, temperature=1000)[0][3] == pytest.approx(want, rel=1e-6)
     assert logits.cross_entropy(z, [0.25, 0.25, 0.5, 0], temperature=1000) == pytest.approx(-want / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("float32", 2), ("float64", 4)])
+@pytest.mark.parametrize("k", [17, 64, 300, 5000])
+def test_entropy_of_many_equal_terms(dtype: str, bound: float, k: int) -> None:
+    """They round alike, and so would their sum with each of them."""
+    for top in (3.3, 7.77, 10.006347003860967, 14.1):
+        z = np.zeros(k, dtype)
+        z[0] = top
+        gap, rest = mpmath.mpf(float(z[0])), (k - 1) * mpmath.exp(-mpmath.mpf(float(z[0])))
+        want = mpmath.log1p(rest) + rest * gap / (1 + rest)
+        assert abs(float(logits.entropy(z)) - want) <= bound * float(np.spacing(np.asarray(float(want), dtype)))

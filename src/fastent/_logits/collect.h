@@ -77,22 +77,27 @@ INLINE VEC NAMED(part)(const REAL *x, int64_t n, int64_t i, REAL filling) {
 
 struct NAMED(sums) {
     VEC powers, lost; /* the second: by roundings of the first */
-    VEC rests[CONSTANT(CHAINS)], spread[CONSTANT(CHAINS)];
+    VEC spread, spread_lost;
+    VEC rests[CONSTANT(CHAINS)];
     VEC others[CONSTANT(CHAINS)]; /* how many entries are below the top, where it may be among them */
 };
 
 INLINE void NAMED(begin)(struct NAMED(sums) *sums) {
-    sums->powers = sums->lost = OP(set)(0);
+    sums->powers = sums->lost = sums->spread = sums->spread_lost = OP(set)(0);
     for (int c = 0; c < CONSTANT(CHAINS); c++)
-        sums->rests[c] = sums->spread[c] = sums->others[c] = OP(set)(0);
+        sums->rests[c] = sums->others[c] = OP(set)(0);
 }
 
-/* 2^k and 2^k q of the terms are added apart: a sum of one term then has no rounding of 1 + q. This returns 2^k and adds the
- * rest to chain c. `tops`: whether the top may be among the entries. */
-INLINE VEC NAMED(add_entries)(VEC z, const struct NAMED(units) *units, int plain, int entropy, int tops, int c,
-                              struct NAMED(sums) *sums) {
+struct NAMED(terms) {
+    VEC powers, spread;
+};
+
+/* 2^k and 2^k q of the terms are added apart: a sum of one term then has no rounding of 1 + q. This adds the rest to chain
+ * c and returns 2^k, and the spread. `tops`: whether the top may be among the entries. */
+INLINE struct NAMED(terms) NAMED(add_rests)(VEC z, const struct NAMED(units) *units, int plain, int entropy, int tops, int c,
+                                          struct NAMED(sums) *sums) {
     VEC rounded, bounded = NAMED(bounded)(z, units, plain), q = NAMED(exp_parts)(bounded, units, plain, &rounded);
-    VEC power;
+    VEC power, spread = OP(set)(0);
     if (tops) {
         MASK below = OP(differs)(z, units->top); /* NaN, too: q has it */
         power = OP(from_bits)(OP(shift_bits_where)(below, rounded));
@@ -103,9 +108,9 @@ INLINE VEC NAMED(add_entries)(VEC z, const struct NAMED(units) *units, int plain
     sums->rests[c] = OP(fma)(power, q, sums->rests[c]);
     if (entropy) {
         VEC gap = units->above - bounded;
-        sums->spread[c] = OP(fma)(OP(fma)(power, q, power), plain ? gap : gap * units->inverse_high, sums->spread[c]);
+        spread = OP(fma)(power, q, power) * (plain ? gap : gap * units->inverse_high);
     }
-    return power;
+    return (struct NAMED(terms)){power, spread};
 }
 
 INLINE void NAMED(add_powers)(VEC powers, struct NAMED(sums) *sums) {
@@ -114,19 +119,37 @@ INLINE void NAMED(add_powers)(VEC powers, struct NAMED(sums) *sums) {
     sums->lost += lost;
 }
 
-/* As many vectors as there are chains, from entry i on. `carry`: keep what the sum of powers loses; four floats are added up before, to save
- * time, and long rows save all of it. */
+/* Equal terms round alike: their sum would lose as much with each. */
+INLINE void NAMED(add_spread)(VEC spread, struct NAMED(sums) *sums) {
+    VEC lost;
+    sums->spread = OP(two_sum)(sums->spread, spread, &lost);
+    sums->spread_lost += lost;
+}
+
+INLINE VEC NAMED(chained)(const VEC *chains) {
+    VEC all = chains[0];
+    for (int c = 1; c < CONSTANT(CHAINS); c++)
+        all += chains[c];
+    return all;
+}
+
+/* As many vectors as there are chains, from entry i on. `carry`: keep what the sum of powers loses; four floats are added up
+ * before, to save time, and long rows save all of it. */
 INLINE void NAMED(add_vectors)(const REAL *x, const struct NAMED(units) *units, int plain, int entropy, int tops, int carry,
                                struct coming coming, int64_t i, struct NAMED(sums) *sums) {
-    VEC powers[CONSTANT(CHAINS)];
+    VEC powers[CONSTANT(CHAINS)], spreads[CONSTANT(CHAINS)];
     const char *line = coming.from + i * coming.item;
     for (int c = 0; c < CONSTANT(CHAINS); c++) {
         if (coming.far)
             PREFETCH_SECOND(line + c * LANES * coming.item);
         else
             PREFETCH(line + c * LANES * coming.item); /* in between: many at once would be waited for */
-        powers[c] = NAMED(add_entries)(OP(load)(x + i + c * LANES), units, plain, entropy, tops, c, sums);
+        struct NAMED(terms) terms = NAMED(add_rests)(OP(load)(x + i + c * LANES), units, plain, entropy, tops, c, sums);
+        powers[c] = terms.powers;
+        spreads[c] = terms.spread;
     }
+    if (entropy)
+        NAMED(add_spread)(NAMED(chained)(spreads), sums);
 #if defined(DOUBLES)
     (void)carry;
     for (int c = 0; c < CONSTANT(CHAINS); c++)
@@ -140,11 +163,13 @@ INLINE void NAMED(add_vectors)(const REAL *x, const struct NAMED(units) *units, 
 #endif
 }
 
-INLINE VEC NAMED(chained)(const VEC *chains) {
-    VEC all = chains[0];
-    for (int c = 1; c < CONSTANT(CHAINS); c++)
-        all += chains[c];
-    return all;
+/* One vector. */
+INLINE void NAMED(add_vector)(VEC z, const struct NAMED(units) *units, int plain, int entropy, int tops,
+                              struct NAMED(sums) *sums) {
+    struct NAMED(terms) terms = NAMED(add_rests)(z, units, plain, entropy, tops, 0, sums);
+    NAMED(add_powers)(terms.powers, sums);
+    if (entropy)
+        NAMED(add_spread)(terms.spread, sums);
 }
 
 /* On to doubles, where what the roundings lose is part of the excess. All but the others begin again. */
@@ -152,11 +177,13 @@ INLINE void NAMED(flush)(struct NAMED(sums) *sums, int entropy, struct entry_sum
     vd lost;
     doubles->rest = vtwo_sum(doubles->rest, OP(fold)(SUM, sums->powers), &lost);
     doubles->excess += OP(fold)(SUM, NAMED(chained)(sums->rests) + sums->lost) + lost;
-    if (entropy)
-        doubles->spread += OP(fold)(SUM, NAMED(chained)(sums->spread));
-    sums->powers = sums->lost = OP(set)(0);
+    if (entropy) {
+        doubles->spread = vtwo_sum(doubles->spread, OP(fold)(SUM, sums->spread), &lost);
+        doubles->spread_low += OP(fold)(SUM, sums->spread_lost) + lost;
+    }
+    sums->powers = sums->lost = sums->spread = sums->spread_lost = OP(set)(0);
     for (int c = 0; c < CONSTANT(CHAINS); c++)
-        sums->rests[c] = sums->spread[c] = OP(set)(0);
+        sums->rests[c] = OP(set)(0);
 }
 
 /* Entries equal to the top among `vectors` of them. */
@@ -201,7 +228,7 @@ INLINE void NAMED(sum_chunk)(const REAL *x, int64_t n, struct coming coming, con
     for (; i + CONSTANT(CHAINS) * LANES <= n; i += CONSTANT(CHAINS) * LANES)
         NAMED(add_vectors)(x, units, plain, entropy, tops, 0, coming, i, &sums);
     for (; i < n; i += LANES)
-        NAMED(add_powers)(NAMED(add_entries)(NAMED(part)(x, n, i, -(REAL)INF), units, plain, entropy, tops, 0, &sums), &sums);
+        NAMED(add_vector)(NAMED(part)(x, n, i, -(REAL)INF), units, plain, entropy, tops, &sums);
     NAMED(flush)(&sums, entropy, doubles);
     if (tops)
         doubles->ties += NAMED(ties_of)(&sums, (n + LANES - 1) / LANES);
@@ -244,7 +271,7 @@ INLINE void NAMED(collect_long)(const logits_job *job, const REAL *const *x, int
                      : NAMED(sum_entries)(x[r], n, coming[r], &row, 0, entropy, chunks[r]);
         rest[r] = sums.rest;
         excess[r] = sums.excess;
-        spread[r] = sums.spread;
+        spread[r] = sums.spread + sums.spread_low;
         ties[r] = sums.ties;
     }
     if (is_double && !entropy) { /* floats and entropies would gain nothing */
@@ -259,6 +286,7 @@ INLINE void NAMED(collect_long)(const logits_job *job, const REAL *const *x, int
     sums.ties = across_lanes(SUM, ties, rows);
     if (entropy)
         sums.spread = across_lanes(SUM, spread, rows);
+    sums.spread_low = vset(0);
     add_to_state(s, &sums, entropy);
 }
 
@@ -315,7 +343,7 @@ INLINE struct entry_sums NAMED(sum_beside)(const REAL *columns, int64_t count, s
         }
     }
     for (; i < count; i++)
-        NAMED(add_powers)(NAMED(add_entries)(OP(load)(columns + i * LANES), units, plain, entropy, 1, 0, &sums), &sums);
+        NAMED(add_vector)(OP(load)(columns + i * LANES), units, plain, entropy, 1, &sums);
     NAMED(flush)(&sums, entropy, &doubles);
     doubles.ties = NAMED(ties_of)(&sums, count);
     return doubles;

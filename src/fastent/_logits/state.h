@@ -19,7 +19,8 @@ struct state {
 
 /* Sums over some entries: of one row, lane by lane, or of each row in its lane. */
 struct entry_sums {
-    vd rest, excess, spread, ties;
+    vd rest, excess, ties;
+    vd spread, spread_low; /* the second: what roundings of the first lost */
 };
 
 /* What follows for the whole row. */
@@ -48,7 +49,7 @@ INLINE struct state no_entries(void) {
 }
 
 INLINE struct entry_sums no_entry_sums(void) {
-    return (struct entry_sums){vset(0), vset(0), vset(0), vset(0)};
+    return (struct entry_sums){vset(0), vset(0), vset(0), vset(0), vset(0)};
 }
 
 /* Those of each row in its lane. */
@@ -58,7 +59,7 @@ INLINE void add_to_state(struct state *s, const struct entry_sums *sums, int ent
     s->excess += sums->excess + lost;
     s->ties += sums->ties;
     if (entropy)
-        s->spread += sums->spread;
+        s->spread += sums->spread + sums->spread_low;
 }
 
 INLINE vd finite_or_zero(vd x) { return vselect(vlt(vabs(x), vset(INF)), x, vset(0)); }
