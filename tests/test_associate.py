@@ -1,9 +1,12 @@
 """`fastent associate`, end to end: every test runs `python -m fastent` on files in a fresh directory."""
 
 import csv
+import math
 import os
 import subprocess
 import sys
+import threading
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,8 @@ import numpy as np
 import pytest
 
 from fastent import _associate, _tables, discrete
+from fastent._codes import encode
+from fastent.discrete import _metrics
 
 pytestmark = pytest.mark.thread_unsafe(reason="each test has a directory and processes of its own")
 
@@ -62,7 +67,17 @@ def test_columns_are_ranked_by_the_first_metric() -> None:
 
 def test_a_distance_ranks_from_the_smallest() -> None:
     name = write("t.csv", ["far", "near", "y"], *[[i % 3, i % 2, i % 2] for i in range(12)])
-    assert [line[0] for line in lines(name, "--target", "y", "--metric", "vi")[1:]] == ["near", "far"]
+    for metric in ("vi", "variation_of_information"):
+        assert [line[0] for line in lines(name, "--target", "y", "--metric", metric)[1:]] == ["near", "far"]
+
+
+def test_every_metric_of_the_matrix_has_a_line_in_the_help() -> None:
+    assert {_metrics.metric_named("", name) for name in _associate.METRICS} == set(_metrics.METRICS.values())
+
+
+@pytest.mark.parametrize("name", _metrics.NAMES)
+def test_metrics_have_the_names_of_the_matrix(name: str) -> None:
+    assert _associate._metrics(f"joint-entropy, {name.upper()} " if name != "joint_entropy" else name)[-1] == name
 
 
 def test_the_example_gives_what_the_readme_shows() -> None:
@@ -144,6 +159,48 @@ def test_numbers_of_many_values_are_cut_at_quantiles_and_missing_cells_are_a_lev
     assert float(lines(name, "--target", "y", "--bins", "0")[1][1]) == pytest.approx(np.log(2), rel=1e-5)
 
 
+@pytest.mark.parametrize("first", [0, 2**62, -(2**63), 2**64 - 30])
+def test_integers_are_cut_as_integers(first: int) -> None:
+    name = write("t.csv", ["id", "y"], *[[first + i, i >= 15] for i in range(30)])
+    assert lines(name, "--target", "y") == [["column", "mi"], ["id", "0.693147"]]
+
+
+def test_infinities_are_cut_without_a_warning() -> None:
+    name = write("t.csv", ["x", "y"], *[[v, v == "inf"] for v in [*["-inf"] * 5, *range(20), *["inf"] * 25]])
+    done = run(name, "--target", "y")
+    assert (done.stdout.split()[-1], done.stderr) == ("0.693147", "")
+
+
+@pytest.mark.parametrize("bins", [2, 3, 10, 300])
+def test_bins_are_those_of_quantiles_of_the_values(bins: int) -> None:
+    rng = np.random.default_rng(bins)
+    for rows in (501, 701, 1000):
+        values = np.where(rng.random(rows) < 0.3, rng.integers(0, 4, rows), rng.normal(2, 2, rows))
+        at = [math.ceil(Fraction(i * (rows - 1), bins)) for i in range(1, bins)]  # whatever lies below the next value
+        want = np.searchsorted(np.unique(np.sort(values)[at]), values, side="right")
+        codes = _associate._codes_of(encode(values, missing="omit"), bins)
+        assert np.array_equal(codes, want)
+        values[::3] = np.nan
+        codes = _associate._codes_of(encode(values, missing="omit"), bins)
+        assert len(set(codes[::3].tolist())) == 1 and codes[0] > codes[~np.isnan(values)].max()
+
+
+def test_names_cannot_steer_the_terminal() -> None:
+    name = write("t.csv", ["\x1b[31mé", "y"], [1, 2], [2, 1])
+    assert lines(name, "--target", "y")[1] == ["\\x1b[31mé", "0.693147"]
+    assert "it has \\x1b[31mé, y\n" in refused(name, "--target", "z")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_table_comes_through_a_pipe() -> None:
+    os.mkfifo("t.csv")
+    writer = threading.Thread(target=Path("t.csv").write_text, args=("a,y\n1,2\n2,1\n",))
+    writer.start()
+    shown = lines("t.csv", "--target", "y")
+    writer.join()
+    assert shown[1] == ["a", "0.693147"]
+
+
 @pytest.mark.parametrize(
     "cells",
     [
@@ -185,6 +242,12 @@ def test_parquet_with_pyarrow() -> None:
 
     parquet.write_table(pa.table({"a": ["u", "v", None, "u"], "y": [1, 2, 3, 1]}), "t.parquet")
     assert lines("t.parquet", "--target", "y")[1] == ["a", "1.03972"]
+    big = [None, *range(2**62, 2**62 + 30)]
+    parquet.write_table(pa.table({"a": big, "y": [i > 15 for i in range(31)]}), "t.parquet")
+    want = discrete.entropy([0] * 16 + [1] * 15)
+    assert float(lines("t.parquet", "--target", "y")[1][1]) == pytest.approx(want, rel=1e-5)
+    parquet.write_table(pa.table({"a": [[1], [2]], "y": [1, 2]}), "t.parquet")
+    assert "fastent: t.parquet, column a: it must hold labels" in refused("t.parquet", "--target", "y")
 
 
 @pytest.mark.parametrize(
@@ -193,6 +256,9 @@ def test_parquet_with_pyarrow() -> None:
         (("t.csv",), "either --target COLUMN or --pairs"),
         (("t.csv", "--target", "z"), "no column 'z'; it has a, y"),
         (("t.csv", "--target", "y", "--metric", "mu"), "no metric 'mu'; there is mi"),
+        (("t.csv", "--target", "y", "--metric", "mi,"), "no metric ''; there is mi"),
+        (("t.csv", "--target", "y", "--metric", "mi,mi"), "'mi' repeats 'mi'; name each metric once"),
+        (("t.csv", "--target", "y", "--metric", "mi,vi,mutual-information"), "'mutual_information' repeats 'mi'"),
         (("t.csv", "--pairs", "--metric", "mi,ami"), "--pairs takes one --metric"),
         (("t.csv", "--target", "y", "--workers", "0"), "associate: workers must be at least 1"),
         (("one.csv", "--pairs"), "one.csv has one column, 'a'; --pairs needs two"),
@@ -205,6 +271,9 @@ def test_parquet_with_pyarrow() -> None:
         (("empty.csv", "--pairs"), "holds no columns"),
         (("cube.npy", "--pairs"), "has shape (2, 2, 2)"),
         (("broken.npy", "--pairs"), "cannot read broken.npy"),
+        (("objects.npy", "--pairs"), "which are never loaded; save numbers or strings, or write a .csv"),
+        (("complex.npy", "--pairs"), "complex.npy, column 0: it must hold labels"),
+        (("fields.npy", "--pairs"), "one value per row, but 'b' has shape (3, 2)"),
     ],
 )
 def test_refusals_are_one_line(args: tuple[str, ...], words: str) -> None:
@@ -214,5 +283,8 @@ def test_refusals_are_one_line(args: tuple[str, ...], words: str) -> None:
     Path("empty.csv").write_text("")
     Path("t.txt").write_text("")
     np.save("cube.npy", np.zeros((2, 2, 2), np.uint8))
+    np.save("objects.npy", np.array([[1, "a"], [2, "b"]], object))
+    np.save("complex.npy", np.zeros((2, 2), complex))
+    np.save("fields.npy", np.zeros(3, [("a", int), ("b", int, 2)]))
     Path("broken.npy").write_bytes(b"\x93NUMPY nothing")
     assert words in refused(*args)

@@ -113,6 +113,37 @@ def test_refusals(text: str | bytes, words: str, monkeypatch: pytest.MonkeyPatch
     assert read_by_both(write(text), monkeypatch) == words
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "arrow", "feather"])
+def test_repeated_names_of_other_files(suffix: str) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    table = pa.Table.from_arrays([pa.array([1, 2])] * 3, names=list("aba"))
+    path = f"t.{suffix}"
+    if suffix == "parquet":
+        parquet.write_table(table, path)
+    else:
+        with pa.ipc.new_file(path, table.schema) as file:
+            file.write_table(table)
+    with pytest.raises(InputError) as refusal:
+        _tables.read_columns(path)
+    assert str(refusal.value) == f"cannot read {path}: column names repeat in its header, such as 'a'"
+
+
+def test_a_long_explanation_is_cut_to_its_first_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import feather
+
+    for error in (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError):
+
+        def fail(_: str, error: type[Exception] = error) -> None:
+            raise error("no such codec\na: int64\nb: int64")
+
+        monkeypatch.setattr(feather, "read_table", fail)
+        with pytest.raises(InputError, match=r"^cannot read t\.arrow: no such codec$"):
+            _tables.read_columns("t.arrow")
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_any_text(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows of odd cells, and sheer noise: read alike, or refused alike."""

@@ -21,11 +21,12 @@ from fastent._stream import InputError, replacing
 from fastent._tables import check_output, check_several, check_target, read_columns, write_rows
 from fastent._terminal import Progress, number_text, table
 from fastent._threads import check_workers
-from fastent.discrete._metrics import is_symmetric
+from fastent.discrete._metrics import NAMES, Metric, is_symmetric, metric_named
 
 METRICS = {
     "mi": "mutual information in nats",
     "nmi": "mutual information by the mean of both entropies",
+    "su": "the same, called symmetric uncertainty",
     "ami": "the same, adjusted for chance",
     "gain_ratio": "mutual information by the entropy of the column",
     "homogeneity": "the same; 1 where the column is constant",
@@ -36,7 +37,7 @@ METRICS = {
     "conditional_entropy": "entropy of the column in nats, given the target; smallest first",
     "vi": "variation of information in nats, a distance; smallest first",
 }
-SMALLEST_FIRST = ("conditional_entropy", "vi")
+SMALLEST_FIRST = ("conditional_entropy", "vi", "variation_of_information")
 SHOWN = 20
 BATCH = 256  # columns between looks at the progress; pairs of smaller batches are slower
 
@@ -57,32 +58,40 @@ def read_table(path: str, bins: int, target: str | None) -> Table:
     codes = []
     try:
         for name, column in zip(names, columns, strict=True):
-            try:
-                codes.append(_codes_of(column, bins))
-            except (TypeError, ValueError) as error:
-                raise InputError(f"{path}, column {name}: {error}") from None
+            codes.append(_codes_of(encoded_column(path, name, column), bins))
             progress.add(1)
     finally:
         progress.clear()
     return Table(names, codes)
 
 
-def encoded_column(column: Any) -> Encoded:
-    values = column if isinstance(column, list) else np.asarray(column)
-    return encode(values if isinstance(values, list) or values.dtype.kind != "O" else column, missing="level")
+def encoded_column(path: str, name: str, column: Any) -> Encoded:
+    """The codes of a column, missing cells with the last one, and the levels of the others; a refusal names the file
+    and the column.
+    """
+    values = np.asanyarray(column)
+    try:
+        return encode(values if values.dtype.kind != "O" else column, missing="omit")
+    except (TypeError, ValueError) as error:
+        reason = str(error).replace("encode: X", "it").partition("\n")[0]
+        raise InputError(f"{path}, column {name}: {reason}") from None
 
 
-def _codes_of(column: Any, bins: int) -> np.ndarray[Any, Any]:
-    """Labels as they are; numbers of more than `bins` different values by their quantiles. Missing is a level."""
-    encoded = encoded_column(column)
-    levels = encoded.levels if encoded.missing is None else encoded.levels[:-1]
+def _codes_of(encoded: Encoded, bins: int) -> np.ndarray[Any, Any]:
+    """Labels as they are; numbers of more than `bins` different values by their quantiles. Missing is a level.
+
+    The quantiles are those of ranks: integers beyond 2**53 would become equal among floats, and between finite
+    numbers and infinity there is nothing to interpolate.
+    """
+    levels = encoded.levels
     numeric = isinstance(levels, np.ndarray) and levels.dtype.kind in "iuf"
     if not numeric or not bins or len(levels) <= bins:
         return encoded.codes
-    numbers = np.asarray(levels, np.float64)
-    present = encoded.codes if encoded.missing is None else encoded.codes[encoded.codes != encoded.missing]
-    edges = np.unique(np.quantile(numbers[present], np.arange(1, bins) / bins))
-    binned = np.append(np.searchsorted(edges, numbers, side="right"), len(edges) + 1)  # missing comes last
+    ends = np.cumsum(np.bincount(encoded.codes, minlength=len(levels))[: len(levels)])  # rows up to each level
+    quantiles = -(np.arange(1, bins) * (1 - ends[-1]) // bins)  # the rank at each of them, rounded up
+    edges = np.unique(np.searchsorted(ends, quantiles, side="right"))
+    binned = np.searchsorted(edges, np.arange(len(levels)), side="right")
+    binned = np.append(binned, len(edges) + 1)  # missing comes last
     return np.asarray(binned[encoded.codes], np.uint8 if len(edges) < 255 else np.uint16)
 
 
@@ -202,10 +211,15 @@ def associate(args: argparse.Namespace) -> None:
 
 
 def _metrics(text: str) -> list[str]:
-    names = text.lower().replace("-", "_").split(",")
+    names = [name.strip() for name in text.lower().replace("-", "_").split(",")]
+    seen: dict[Metric, str] = {}
     for name in names:
-        if name not in METRICS:
+        if name not in NAMES:
             raise argparse.ArgumentTypeError(f"there is no metric {name!r}; there is {', '.join(METRICS)}")
+        metric = metric_named("associate", name)
+        if metric in seen:
+            raise argparse.ArgumentTypeError(f"{name!r} repeats {seen[metric]!r}; name each metric once")
+        seen[metric] = name
     return names
 
 
@@ -222,7 +236,7 @@ def add_command(commands: Any) -> None:
         "associate",
         help="rank the columns of a table by what they tell about one of them",
         description="Rank the columns of a table by what they tell about a target column,\nor all pairs of columns.",
-        epilog=f"metrics:\n{lines}\n\n"
+        epilog=f"metrics, also by their long names such as mutual_information:\n{lines}\n\n"
         "Of --pairs, the first column stands for the column, the second for the target.\n"
         "Missing cells count as a level of their own.\n"
         "Cells of a .csv are numbers where a whole column is, in plain decimals:\n007 and 1_000 are labels.",

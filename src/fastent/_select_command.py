@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from fastent._associate import encoded_column, stacked
+from fastent._codes import Encoded
 from fastent._stream import InputError, replacing
 from fastent._tables import check_output, check_target, read_columns, write_rows
 from fastent._terminal import Progress, number_text, table
@@ -25,12 +26,11 @@ FEW = 16  # numbers of as many different values or fewer are labels, where the b
 Array = np.ndarray[Any, Any]
 
 
-def _codes_of(column: Any, bins: str, y: Array | None) -> Array:
+def _codes_of(encoded: Encoded, bins: str, y: Array | None) -> Array:
     """Labels as they are, numbers of many values in bins; missing cells are a level of their own."""
     from fastent.feature_selection import discretize
 
-    encoded = encoded_column(column)
-    levels = encoded.levels if encoded.missing is None else encoded.levels[:-1]
+    levels = encoded.levels
     count = bins.partition(":")[2]
     few = int(count) if count.isdecimal() else FEW
     if not isinstance(levels, np.ndarray) or levels.dtype.kind not in "iuf" or len(levels) <= few:
@@ -46,8 +46,8 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
 
     names, columns = read_columns(args.table)
     check_target(args.table, names, args.target)
-    encoded = encoded_column(columns[names.index(args.target)])
-    goal, levels = encoded.codes, encoded.levels if encoded.missing is None else encoded.levels[:-1]
+    encoded = encoded_column(args.table, args.target, columns[names.index(args.target)])
+    goal, levels = encoded.codes, encoded.levels
     if isinstance(levels, np.ndarray) and levels.dtype.kind == "f" and len(levels) > MOST_FLOAT_LABELS:
         raise InputError(
             f"{args.table}, column {args.target}: {len(levels)} different numbers are a continuous target; "
@@ -59,8 +59,9 @@ def _read(args: argparse.Namespace) -> tuple[list[str], list[Array], Array]:
         for name, column in zip(names, columns, strict=True):
             if name != args.target:
                 kept.append(name)
+                encoded = encoded_column(args.table, name, column)
                 try:
-                    codes.append(_codes_of(column, args.bins, goal))
+                    codes.append(_codes_of(encoded, args.bins, goal))
                 except (TypeError, ValueError) as error:
                     reason = str(error).replace("column 0 of X", "the column")
                     raise InputError(f"{args.table}, column {name}: {reason}") from None

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
+from numpy.lib import format as npy
 
 from fastent._levels import object_array
 from fastent._stream import InputError
@@ -58,8 +59,8 @@ def read_columns(path: str) -> tuple[list[str], list[Any]]:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InputError(f"cannot read {path}: it must be text in UTF-8, but has the byte 0x{byte:02x}") from None
-    except (OSError, ValueError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    except (OSError, ValueError, NotImplementedError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).partition("\n")[0]
         raise InputError(f"cannot read {path}: {reason}") from None
     if not columns:
         raise InputError(f"{path} holds no columns")
@@ -94,6 +95,11 @@ def check_several(path: str, names: Sequence[str]) -> None:
         raise InputError(f"{path} has one column, {names[0]!r}{_no_commas(names[0])}; --pairs needs two or more")
 
 
+def _check_names(names: Sequence[str]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"column names repeat in its header, such as {Counter(names).most_common(1)[0][0]!r}")
+
+
 # ---- .csv ----------------------------------------------------------------------------------------------------------
 
 
@@ -102,8 +108,7 @@ def _read_csv(path: str) -> tuple[list[str], list[Any]]:
         reader = csv.reader(file)
         rows = filter(None, reader)
         names = [name.strip() for name in next(rows, [])]
-        if len(set(names)) != len(names):
-            raise ValueError(f"column names repeat in its header, such as {Counter(names).most_common(1)[0][0]!r}")
+        _check_names(names)
         size = os.fstat(file.fileno()).st_size
         progress = Progress("reading", size, size)
         try:
@@ -140,7 +145,8 @@ def _cells_by_csv(rows: Iterator[list[str]], width: int, source: Any, progress: 
         for column, part, seen in zip(zip(*batch, strict=True), codes, numbers, strict=True):
             part.append(np.fromiter(map(seen.__getitem__, column), np.uint32, len(column)))
         done += len(batch)
-        progress.at(source.tell())
+        if source.seekable():  # a pipe has neither a position nor a length
+            progress.at(source.tell())
     return [Cells(np.concatenate(part), list(seen)) for part, seen in zip(codes, numbers, strict=True)]
 
 
@@ -211,9 +217,18 @@ def _numbers_if_all(cells: list[str]) -> Any:
 
 
 def _read_npy(path: str) -> tuple[list[str], list[Any]]:
+    with open(path, "rb") as file:
+        if npy.read_magic(file) == (1, 0) and npy.read_array_header_1_0(file)[2].hasobject:
+            raise ValueError(
+                "it holds pickled Python objects, which are never loaded; save numbers or strings, or write a .csv"
+            )
     array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype.names:
-        return list(array.dtype.names), [array[name] for name in array.dtype.names]
+        columns = [array[name] for name in array.dtype.names]
+        for name, column in zip(array.dtype.names, columns, strict=True):
+            if column.ndim != 1:
+                raise ValueError(f"each field must hold one value per row, but {name!r} has shape {column.shape}")
+        return list(array.dtype.names), columns
     if array.ndim != 2:
         raise ValueError(f"it must hold a matrix (rows, columns), but has shape {array.shape}")
     return [str(i) for i in range(array.shape[1])], [array[:, i] for i in range(array.shape[1])]
@@ -221,12 +236,24 @@ def _read_npy(path: str) -> tuple[list[str], list[Any]]:
 
 def _read_arrow(path: str) -> tuple[list[str], list[Any]]:
     try:
-        from pyarrow import feather, parquet
+        from pyarrow import feather, parquet, types
     except ImportError:
         raise InputError(f"{path}: files of this kind need pyarrow: pip install 'fastent[arrow]'") from None
-    read = parquet.read_table if path.lower().endswith(".parquet") else feather.read_table
-    found = read(path)
-    return list(found.column_names), list(found.columns)
+    if path.lower().endswith(".parquet"):
+        dataset = parquet.ParquetDataset(path)
+        _check_names(dataset.schema.names)  # before pyarrow, which cannot read names that repeat
+        found = dataset.read()
+    else:
+        found = feather.read_table(path)
+        _check_names(found.column_names)
+    return list(found.column_names), [
+        _masked(column) if column.null_count and types.is_integer(column.type) else column for column in found.columns
+    ]
+
+
+def _masked(integers: Any) -> Array:
+    """Integers with nulls, of which NumPy would make floats, and so round them."""
+    return np.ma.MaskedArray(integers.fill_null(0).to_numpy(), integers.is_null().to_numpy())
 
 
 # ---- out -----------------------------------------------------------------------------------------------------------

@@ -48,7 +48,13 @@ def number_text(value: float) -> str:
     return f"{value:.6g}"
 
 
+def printable(text: str) -> str:
+    """The text with escapes for what would move the cursor or colour the terminal, or cannot be seen."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
 def table(head: Sequence[str], cells: Sequence[Sequence[str]]) -> list[str]:
     """Lines of right-aligned columns."""
-    widths = [max(map(len, column)) for column in zip(head, *cells, strict=True)]
-    return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in (head, *cells)]
+    lines = [list(map(printable, line)) for line in (head, *cells)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return ["  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True)) for line in lines]

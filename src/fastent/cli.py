@@ -44,7 +44,7 @@ from fastent._stream import (
     releasing,
     replacing,
 )
-from fastent._terminal import Progress, number_text, table
+from fastent._terminal import Progress, number_text, printable, table
 
 WRITERS: dict[str, type[NpyWriter] | type[CsvWriter]] = {".npy": NpyWriter, ".csv": CsvWriter}
 OF_LABELS = frozenset({"ignore_index", "label_smoothing"})
@@ -426,6 +426,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough; keep the interpreter from flushing into it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (InputError, OSError, MemoryError) as error:
-        print(f"fastent: {error}", file=sys.stderr)
+        print(f"fastent: {printable(str(error))}", file=sys.stderr)
         return 2
     return 0
