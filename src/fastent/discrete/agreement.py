@@ -267,7 +267,8 @@ def _purities_of(tables: Array) -> Array:
     """Of each table of a stack."""
     with np.errstate(over="ignore"):
         totals = tables.sum((-2, -1))
-    if totals.max(initial=0) <= 2.0**53 and (tables == np.floor(tables)).all():  # sums are exact in any order
+    whole = tables.dtype.kind == "i" or (tables == np.floor(tables)).all()
+    if whole and totals.max(initial=0) <= 2.0**53:  # sums are exact in any order
         found: Array = np.asarray(ratio(tables.max(-2).sum(-1), totals, np.nan))
         return found
     return np.array([_share_of_largest(table.max(0), table[table > 0]) for table in tables])

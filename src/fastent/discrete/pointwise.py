@@ -88,7 +88,8 @@ def pmi(
         if isinstance(table, _samples.Sample):
             return _of_sample(table, kind, base)
         cells = Parts(*np.frexp(table))
-    return _values(cells, _sums(cells, -1), _sums(cells, -2), _sums(cells, -2, -1), None, kind, base)
+    columns = _sums(cells, -2)
+    return _values(cells, _sums(cells, -1), columns, _sums(columns, -1), None, kind, base)
 
 
 class Parts(NamedTuple):
