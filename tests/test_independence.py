@@ -237,3 +237,10 @@ def test_adjusted_by_weights() -> None:
     got = discrete.adjusted_mutual_information(X, X[:, 2], weights=times)
     again = np.repeat(X, times, axis=0)
     same_bits((got,), (discrete.adjusted_mutual_information(again, again[:, 2]),))
+
+
+@pytest.mark.parametrize("permutations", [1 << 31, (1 << 63) - 1, 1 << 63, 1 << 200])
+def test_more_permutations_than_anyone_waits_for(permutations: int) -> None:
+    for f in (permutation_test, permutation_test_matrix):
+        with pytest.raises(ValueError, match=rf"^{f.__name__}: permutations must be at most 2147483647, .*g_test"):
+            f([0, 1], [0, 1], permutations=permutations)

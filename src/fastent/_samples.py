@@ -310,12 +310,6 @@ def read_weights_of_cells(function: str, contingency: Any) -> Array:
     return scaled(values)
 
 
-def read_table(function: str, contingency: Any) -> Sample | Array:
-    """What `read_cells` returns, of a size whose products stay inside float64."""
-    table = read_cells(function, contingency)
-    return table if isinstance(table, Sample) else scaled(table)
-
-
 def read_cells(function: str, contingency: Any) -> Sample | Array:
     """A ready table: float64 of shape (..., levels of x, levels of y), or its positive cells if it is sparse."""
     return _read_parts(function, contingency)[0]
@@ -329,6 +323,7 @@ def _read_parts(function: str, contingency: Any) -> tuple[Sample | Array, Array 
         return table, low
     sparse = contingency.tocoo(copy=True)
     _check_shape(function, sparse.shape, sparse.ndim == 2)
+    _check_cells(function, real_numbers(function, "contingency", sparse.data))  # before one makes up for another
     sparse.sum_duplicates()
     data, low = _real_cells(function, sparse.data)
     kept = np.lexsort((sparse.col, sparse.row))
@@ -376,6 +371,7 @@ def _check_cells(function: str, cells: Array) -> None:
 
 
 def table_statistics(function: str, contingency: Any, workers: int | None) -> Array:
+    workers_for(function, workers, 0)  # sparse tables have no use for them, but mistakes are the same
     table, low = _read_parts(function, contingency)
     if isinstance(table, Sample):
         return statistics_of_sample(table)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from fastent import _samples
+from fastent._codes import check_missing
 from fastent._samples import Array
 from fastent._threads import workers_for
 from fastent.discrete import _margins, _metrics
@@ -226,6 +228,7 @@ def purity(
     """
     name = "purity"
     _samples.check_inputs(name, labels_true, labels_pred, contingency, weights, ("labels_true", "labels_pred"))
+    check_missing(name, missing)
     workers_for(name, workers, 0)
     if contingency is None:
         left = _samples.read_columns(name, "labels_true", labels_true, missing, workers)
@@ -235,8 +238,10 @@ def purity(
         w = _samples.relative_weights(name, weights, len(left.codes))
         shares = purities(name, left, right, w, workers)
         return shares[0] if left.single else shares
-    table = _samples.read_table(name, contingency)
-    return np.float64(_purity_of(table)) if isinstance(table, _samples.Sample) else _purities_of(table)
+    table = _samples.read_cells(name, contingency)
+    if isinstance(table, _samples.Sample):
+        return np.float64(_purity_of(table))
+    return _purities_of(table.reshape(-1, *table.shape[-2:])).reshape(table.shape[:-2])[()]
 
 
 def purities(
@@ -258,12 +263,26 @@ def purities(
     return result
 
 
-def _purities_of(tables: Array) -> Any:
-    return ratio(tables.max(-2).sum(-1), tables.sum((-2, -1)), np.nan)
+def _purities_of(tables: Array) -> Array:
+    """Of each table of a stack."""
+    with np.errstate(over="ignore"):
+        totals = tables.sum((-2, -1))
+    whole = tables.dtype.kind == "i" or (tables == np.floor(tables)).all()
+    if whole and totals.max(initial=0) <= 2.0**53:  # sums are exact in any order
+        found: Array = np.asarray(ratio(tables.max(-2).sum(-1), totals, np.nan))
+        return found
+    return np.array([_share_of_largest(table.max(0), table[table > 0]) for table in tables])
 
 
 def _purity_of(sample: _samples.Sample) -> float:
     largest = np.zeros(len(sample.y_counts))
     np.maximum.at(largest, sample.y, sample.counts)
-    total = sample.counts.sum()
-    return float(largest.sum() / total) if total else np.nan
+    return _share_of_largest(largest, sample.counts)
+
+
+def _share_of_largest(largest: Array, cells: Array) -> float:
+    """The same of a table in any form: `fsum` rounds once, whatever the order and the zeros."""
+    if not len(cells):
+        return math.nan
+    down = -math.frexp(float(largest.max()))[1]
+    return math.fsum(np.ldexp(largest, down).tolist()) / math.fsum(np.ldexp(cells, down).tolist())

@@ -13,6 +13,9 @@ from fastent.discrete import _margins
 from fastent.discrete._common import described, select
 from fastent.discrete._margins import Margins
 
+MOST_PERMUTATIONS = 2**31 - 1
+"""Some minutes for the smallest tables, days for others; p-values below 1e-9 are the business of `g_test`."""
+
 
 @described
 def g_test(
@@ -136,8 +139,8 @@ def permutation_test(
 ) -> tuple[Any, Any]:
     """Mutual information, and how often shuffled labels reach it: p = (1 + reached) / (1 + permutations).
 
-    Shuffling y gives tables with the margins of the observed one. They are drawn as such where there are fewer cells
-    than samples, with the same chances, so that many samples take no longer than few.
+    Shuffling y gives tables with the margins of the observed one. Where it is likely to be faster, as it is for many
+    samples of few levels, they are drawn as such, cell by cell and with the same chances.
 
     Parameters
     ----------
@@ -217,6 +220,11 @@ def _seed(function: str, permutations: Any, rng: Any) -> int:
         raise TypeError(f"{function}: permutations must be an integer, got {permutations!r}")
     if permutations < 1:
         raise ValueError(f"{function}: permutations must be at least 1, got {permutations}")
+    if int(permutations) > MOST_PERMUTATIONS:
+        raise ValueError(
+            f"{function}: permutations must be at most {MOST_PERMUTATIONS}, got {permutations}; "
+            "g_test has p-values as small as any"
+        )
     try:
         generator = np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
