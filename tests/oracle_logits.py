@@ -213,8 +213,15 @@ def shares(row: Numbers, logits: bool) -> list[Any]:
     return [v / total for v in row]
 
 
+def logarithms(p: Numbers) -> list[Any]:
+    """Of shares; the largest's from the sum of the others, as it may be 1 but for far less than 60 digits show."""
+    place = max(range(len(p)), key=lambda i: p[i])
+    rest = CTX.fsum(v for i, v in enumerate(p) if i != place)
+    return [CTX.log1p(-rest) if i == place else CTX.ln(v) for i, v in enumerate(p)]
+
+
 def shannon(p: Numbers) -> Any:
-    return -CTX.fsum(v * CTX.ln(v) for v in p if v)
+    return -expected(p, logarithms(p))
 
 
 def mean_of(rows: Sequence[Numbers]) -> list[Any]:
@@ -222,10 +229,9 @@ def mean_of(rows: Sequence[Numbers]) -> list[Any]:
 
 
 def mean_divergence(rows: Sequence[Numbers]) -> Any:
-    mean = mean_of(rows)
-    return CTX.fsum(v * CTX.ln(v / m) if v else mpf(0) for row in rows for v, m in zip(row, mean, strict=True)) / len(
-        rows
-    )
+    of_mean = logarithms(mean_of(rows))
+    each = ([a - b for a, b in zip(logarithms(row), of_mean, strict=True)] for row in rows)
+    return CTX.fsum(expected(row, ratios) for row, ratios in zip(rows, each, strict=True)) / len(rows)
 
 
 def predictive_uncertainty(members: Sequence[Numbers], logits: bool, base: float | None = None) -> dict[str, Any]:

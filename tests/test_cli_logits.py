@@ -1,5 +1,6 @@
 """`fastent score --logits` and `fastent compare`, end to end: every test runs `python -m fastent` on files."""
 
+import math
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import pytest
 
 import fastent
 from fastent import logits
+from fastent._compare import Moments, percentage
 
 pytestmark = pytest.mark.thread_unsafe(reason="each test has a directory and processes of its own")
 
@@ -85,6 +87,14 @@ def test_labels_go_with_rows_of_any_axis_and_order() -> None:
     np.save("t.npy", np.ascontiguousarray(z.T))
     done("score", "t.npy", "--axis", 0, "--logits", "--measure", "cross_entropy", "--labels", "y.npy", "-o", "out.npy")
     assert np.allclose(np.load("out.npy"), logits.cross_entropy(z, y), rtol=1e-14)
+
+
+def test_labels_that_say_yes_or_no() -> None:
+    z, y = load("z", "y")
+    np.save("two.npy", z[:, :2])
+    np.save("yes.npy", y > 20)
+    done("score", "two.npy", "--logits", "--measure", "cross_entropy", "--labels", "yes.npy", "-o", "out.npy")
+    assert np.load("out.npy").tobytes() == logits.cross_entropy(z[:, :2], (y > 20).astype(int)).tobytes()
 
 
 def test_blocks_meet_their_labels() -> None:
@@ -208,6 +218,39 @@ def test_compare_in_bits_and_at_a_temperature() -> None:
         logits.kl_divergence(z, u, base=2, temperature=5).mean(), rel=1e-5
     )
     assert "bits" in shown
+
+
+@pytest.mark.parametrize("first", [[math.inf, 1.0], [1.0, 2.0]])
+@pytest.mark.parametrize("second", [[3.0, math.inf], [4.0]])
+def test_the_mean_of_pieces_is_infinite_where_a_number_is(first, second) -> None:
+    moments = Moments()
+    for piece in (first, second, [1.0, 2.0]):
+        moments.add(np.array(piece))
+    values = np.array([*first, *second, 1.0, 2.0])
+    assert moments.mean == pytest.approx(values.mean())
+    if math.isinf(values.mean()):
+        assert math.isnan(moments.standard_error)
+    else:
+        assert moments.standard_error == pytest.approx(values.std(ddof=1) / math.sqrt(len(values)))
+
+
+def test_compare_says_inf_of_an_infinite_row_and_warns_of_nothing() -> None:
+    (z,) = load("z")
+    u = z.copy()
+    u[0, 3] = -np.inf
+    np.save("u.npy", u)
+    assert "mean        inf +- nan" in done("compare", "z.npy", "u.npy")
+    np.save("z.npy", np.array([[0.0, 1e200], [0.0, 2e200]]))
+    np.save("u.npy", np.array([[1e200, 0.0], [2e200, 0.0]]))
+    assert "mean        1.5e+200 +- inf" in done("compare", "z.npy", "u.npy")
+
+
+def test_all_and_none_are_written_only_where_they_are() -> None:
+    shown = {
+        (0, 0): "nan", (0, 9): "0.00%", (9, 9): "100.00%", (1, 3): "33.33%",
+        (1_499_999, 1_500_000): "more than 99.99%", (1, 1_500_000): "less than 0.01%",
+    }  # fmt: skip
+    assert {pair: percentage(*pair) for pair in shown} == shown
 
 
 def test_the_readme_shows_what_the_example_gives() -> None:

@@ -67,6 +67,17 @@ def test_confident_members_keep_their_digits(logits: bool, isa: str) -> None:
         assert each["aleatoric"] == 0 and each["variation_ratio"] == 0.75
 
 
+def test_shares_that_the_digits_of_the_oracle_do_not_show_beside_1(isa: str) -> None:
+    """Of x and 1 - x, to first order in x: x (1 - ln x) and the mean of x ln(x / m) - x + m."""
+    for x, y in ((1e-40, 1e-50), (1e-70, 1e-80), (1e-250, 1e-290)):
+        p, mean = np.array([[[1.0, x]], [[1.0, y]]]), (x + y) / 2
+        want = oracle.predictive_uncertainty(p[:, 0].tolist(), False)
+        assert float(want["total"]) == pytest.approx(mean * (1 - math.log(mean)), rel=1e-12)
+        parts = [v * math.log(v / mean) - v + mean for v in (x, y)]
+        assert float(want["epistemic"]) == pytest.approx(sum(parts) / 2, rel=1e-12)
+        check(predictive_uncertainty(p, ["total", "aleatoric"]), [want], units=200)
+
+
 def test_members_that_nearly_agree(isa: str) -> None:
     """The information between them is of the order of the square of their difference, and keeps its digits."""
     z = np.random.default_rng(0).standard_normal((4, 3, 10))

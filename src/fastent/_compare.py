@@ -41,11 +41,16 @@ class Moments:
         """Join the moments of a piece to those so far (Chan, Golub & LeVeque 1979)."""
         if not len(values):
             return
-        mean = float(values.mean(dtype=np.float64))
-        shift, both = mean - self.mean, self.count + len(values)
-        self.squares += float(np.square(values - mean, dtype=np.float64).sum())
-        self.squares += shift * shift * self.count * len(values) / both
-        self.mean += shift * len(values) / both
+        both = self.count + len(values)
+        with np.errstate(over="ignore"):  # sums and squares of huge divergences
+            mean = float(values.mean(dtype=np.float64))
+            if math.isinf(self.mean) or math.isinf(mean):  # infinite from here on; there is no spread about it
+                self.mean, self.squares = self.mean + mean, math.nan
+            else:
+                shift = mean - self.mean
+                self.squares += float(np.square(values - mean, dtype=np.float64).sum())
+                self.squares += shift * (shift * (self.count * len(values) / both))  # 0 at first for any shift
+                self.mean += shift * (len(values) / both)
         self.count = both
 
     @property
@@ -81,14 +86,23 @@ def run(args: argparse.Namespace) -> None:
         same = np.argmax(parts[0], axis=-1) == np.argmax(parts[1], axis=-1)
         valid = ~np.isnan(values)
         agree += int(np.count_nonzero(np.ravel(same) & valid))
-        with np.errstate(invalid="ignore"):  # of infinite divergences
-            moments.add(values[valid])
+        moments.add(values[valid])
         summary.add(values)
         teacher.release()
         student.release()
         progress.add(len(values))
     progress.clear()
     print(*lines(args, teacher, summary, moments, agree), sep="\n")
+
+
+def percentage(part: int, whole: int) -> str:
+    """The share in per cent, which is 0 or 100 only where it is none or all of them."""
+    if not whole:
+        return "nan"
+    text = f"{part / whole:.2%}"
+    if text == "100.00%" and part < whole:
+        return "more than 99.99%"
+    return "less than 0.01%" if text == "0.00%" and part else text
 
 
 def lines(args: argparse.Namespace, teacher: NpyFile, summary: Summary, moments: Moments, agree: int) -> list[str]:
@@ -98,7 +112,6 @@ def lines(args: argparse.Namespace, teacher: NpyFile, summary: Summary, moments:
     names = [f"{level:.0%}" for level in LEVELS]
     largest = summary.top_values[0] if len(summary.top_values) else math.nan
     where = f" in row {summary.top_rows[0]:,}" if len(summary.top_rows) else ""
-    share = f"{agree / valid:.2%}" if valid else "nan"
     shown = {
         "compared": f"{summary.rows:,} rows of {teacher.array.shape[-1]:,} {teacher.array.dtype}, "
         f"{summary.invalid:,} invalid",
@@ -109,6 +122,6 @@ def lines(args: argparse.Namespace, teacher: NpyFile, summary: Summary, moments:
             f"{name} {value:.4g}" for name, value in zip(names, (low, lower, upper, high), strict=True)
         ),
         "maximum": number_text(float(largest)) + where,
-        "same class": f"{share} of rows have the same top class",
+        "same class": f"{percentage(agree, valid)} of rows have the same top class",
     }
     return [f"{label:<11} {text}" for label, text in shown.items()]

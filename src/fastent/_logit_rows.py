@@ -62,11 +62,24 @@ def check_axis(function: str, axis: Any, ndim: int) -> int:
     return int(axis) % ndim
 
 
-def check_temperature(function: str, temperature: Any) -> float:
+def check_number(function: str, name: str, value: Any) -> float:
+    """One real number; not text that shows one, which float() would take."""
     try:
-        number = float("" if isinstance(temperature, (str, bool)) else temperature)
+        if not isinstance(value, (str, bytes, bool, np.bool_)) and np.ndim(value) == 0:
+            return float(value)
     except (TypeError, ValueError):
-        raise TypeError(f"{function}: temperature must be a number, got {temperature!r}") from None
+        pass
+    raise TypeError(f"{function}: {name} must be a number, got {value!r}")
+
+
+def check_flag(function: str, name: str, value: Any) -> bool:
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{function}: {name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def check_temperature(function: str, temperature: Any) -> float:
+    number = check_number(function, "temperature", temperature)
     if not COLDEST <= number <= HOTTEST:
         raise ValueError(
             f"{function}: temperature must be a positive number from {COLDEST} to {HOTTEST}, got {temperature}"
@@ -75,10 +88,7 @@ def check_temperature(function: str, temperature: Any) -> float:
 
 
 def check_smoothing(function: str, smoothing: Any) -> float:
-    try:
-        number = float(smoothing)
-    except (TypeError, ValueError):
-        raise TypeError(f"{function}: label_smoothing must be a number, got {smoothing!r}") from None
+    number = check_number(function, "label_smoothing", smoothing)
     if not 0 <= number <= 1:
         raise ValueError(f"{function}: label_smoothing must be between 0 and 1, got {smoothing}")
     return number

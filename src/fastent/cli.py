@@ -127,7 +127,7 @@ class Job:
         """The labels: one for each row."""
         if self.labels is None:
             return None
-        if self.labels.array.dtype.kind not in "iu":
+        if self.labels.array.dtype.kind not in "iub":
             raise InputError(f"{self.labels.path} must hold class numbers (integers), got {self.labels.array.dtype}")
         if self.labels.array.shape != kept:
             raise InputError(f"{self.labels.path} must have one label per row, {kept}, got {self.labels.array.shape}")

@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 
 from fastent._arrays import FLOATS, Array, as_array
-from fastent._logit_rows import FLOAT32, FLOAT64, NARROW, Numbers, check_weights, logits_array, plain_numbers
+from fastent._logit_rows import (
+    FLOAT32,
+    FLOAT64,
+    NARROW,
+    Numbers,
+    check_flag,
+    check_number,
+    check_weights,
+    logits_array,
+    plain_numbers,
+)
 from fastent._logits import engine
 from fastent._plan import log_of_base
 from fastent._threads import workers_for
@@ -84,7 +94,9 @@ def binary_cross_entropy(
     shape = np.shape(z)
     logits = logits_array(function, "z", z if shape else np.atleast_1d(z))
     targets = _targets(function, y, logits.values.shape)
-    reduction = check_reduction(function, reduction)
+    reduction, empty = check_reduction(function, reduction), check_number(function, "empty", empty)
+    return_grad = check_flag(function, "return_grad", return_grad)
+    return_hess = check_flag(function, "return_hess", return_hess)
     divisor = log_of_base(function, base)
     last = logits.values.shape[-1]
     pos_weights = None if pos_weight is None else check_weights(function, "pos_weight", pos_weight, (last,), "label")

@@ -17,7 +17,9 @@ from fastent._logit_rows import (
     Numbers,
     Rows,
     check_class_weight,
+    check_flag,
     check_labels,
+    check_number,
     check_smoothing,
     check_temperature,
     check_weights,
@@ -32,9 +34,9 @@ SIDES = {"p": "gradient_first", "q": "gradient"}
 
 
 def check_reduction(function: str, reduction: Any) -> str:
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(f"{function}: reduction must be one of {', '.join(map(repr, REDUCTIONS))}, got {reduction!r}")
-    return str(reduction)
+    return reduction
 
 
 def mean_weight(rows: Rows, labels: Labels | None, row_weights: Numbers | None, class_weights: Numbers | None) -> float:
@@ -79,6 +81,9 @@ def measured(
     function = rows.function
     temperature, smoothing = check_temperature(function, temperature), check_smoothing(function, label_smoothing)
     reduction, divisor = check_reduction(function, reduction), log_of_base(function, base)
+    empty = check_number(function, "empty", empty)
+    return_grad = check_flag(function, "return_grad", return_grad)
+    return_hess = check_flag(function, "return_hess", return_hess)
     row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
     class_weights = check_class_weight(function, class_weight, rows.classes)
     total = mean_weight(rows, labels, row_weights, class_weights) if reduction == "mean" else 1.0
@@ -180,7 +185,7 @@ def cross_entropy(
     logits = logits_array(function, "z", z)
     labels = None
     if target_logits is not None:
-        if label_smoothing or class_weight is not None:
+        if check_smoothing(function, label_smoothing) or class_weight is not None:
             raise ValueError("cross_entropy: label_smoothing and class_weight are for target, not for target_logits")
         rows = Rows(
             function, {"z": logits, "target_logits": logits_array(function, "target_logits", target_logits)}, axis
@@ -267,7 +272,7 @@ def kl_divergence(
     array([0.0811])
     """
     side = _side("kl_divergence", return_grad)
-    if return_hess and side == "p":
+    if check_flag("kl_divergence", "return_hess", return_hess) and side == "p":
         raise ValueError("kl_divergence: return_hess is for the derivatives by z_q, not beside return_grad='p'")
     return measured(
         _pair("kl_divergence", z_p, z_q, axis), "kl", temperature=temperature, base=base, sample_weight=sample_weight,
@@ -329,7 +334,7 @@ def _side(function: str, return_grad: Any) -> str | None:
     """By whose logits a divergence is derived."""
     if isinstance(return_grad, str) and return_grad in SIDES:
         return return_grad
-    if return_grad not in (False, True):
+    if not isinstance(return_grad, (bool, np.bool_)):
         raise ValueError(f"{function}: return_grad must be a bool, 'p' or 'q', got {return_grad!r}")
     return "q" if return_grad else None
 
