@@ -230,7 +230,7 @@ cdef inline void copy_part(counts_parts numbers, int64_t i, counts_parts others,
 
 cdef bint are_whole(const double *cells, int64_t n) noexcept nogil:
     """Whether the cells are integers whose sums are exact in float64, and their products in two parts."""
-    cdef double whole = <double>(<int64_t>1 << 52), most = whole / <double>n
+    cdef double whole = <double>(<int64_t>1 << 52), most = whole / <double>max(n, 1)
     cdef int64_t i, others = 0
     for i in range(n):
         others += (cells[i] + whole - whole != cells[i]) | (cells[i] > most)
