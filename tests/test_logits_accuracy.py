@@ -36,9 +36,9 @@ BOUNDS = {
     "js_divergence": (8.0, 8.0),
 }
 
-# Where these are not held on every row: reached on the worst of many thousands. Floats that add up a large term and
-# many small ones lose a rounding with each.
-REACHED = {("cross_entropy", "float32"): 2.5}
+# Where these are not yet held on every row: reached on the worst ones found. Floats that add up a large term and many
+# small ones lose a rounding with each. To be lowered, never raised.
+REACHED = {("cross_entropy", "float32"): 2.0}
 
 
 def rng_of(*key: object) -> np.random.Generator:
