@@ -256,9 +256,8 @@ def test_powers_of_two_change_no_bit(isa: str, batch: list[np.ndarray], m: int, 
         scaled = [np.ldexp(a, e) for a, e in zip(inputs, (m, n), strict=False)]
         assert bits(case.call(*inputs)) == bits(case.call(*scaled)), (case, m, n)
         narrow = [a.astype(np.float32) for a in inputs]
-        # rows that add up to more than 2**100 are not done in floats, and may differ from others in the last bit
-        scaled = [np.ldexp(a, e // 12) for a, e in zip(narrow, (m, n), strict=False)]
-        assert bits(case.call(*narrow)) == bits(case.call(*scaled)), (case, "float32", m // 12, n // 12)
+        scaled = [np.ldexp(a, e // 10) for a, e in zip(narrow, (m, n), strict=False)]
+        assert bits(case.call(*narrow)) == bits(case.call(*scaled)), (case, "float32", m // 10, n // 10)
         each = np.ldexp(inputs[0], np.arange(len(inputs[0]))[:, None] * 7)  # every row its own power
         assert bits(case.call(*inputs)) == bits(case.call(each, *inputs[1:])), case
 

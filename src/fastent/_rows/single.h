@@ -19,7 +19,7 @@
 
 #define SINGLE_TINY 0x1p-126f
 #define SINGLE_SUM_LOW 0x1p-90
-#define SINGLE_SUM_HIGH 0x1p100
+#define SINGLE_SUM_HIGH 0x1p110
 #define SINGLE_SMALL_DIVERGENCE 0x1p-20
 #define SINGLE_SMALL_ENTROPY 0x1p-60
 #define SINGLE_LOW_ENTROPY 1.0 /* from here down ln S - (sum x ln x) / S would lose digits */
