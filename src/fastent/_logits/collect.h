@@ -294,8 +294,9 @@ INLINE void NAMED(collect_long)(const logits_job *job, const REAL *const *x, int
 
 #define TAKEN (LANES / VL * CONSTANT(BESIDE)) /* entries of a row that BESIDE vectors have */
 
-/* Lay them out from `columns` on; returns how many vectors that are. Lanes without an entry get -inf. */
-static int64_t NAMED(lay_beside)(const REAL *const *x, int64_t n, int rows, REAL *columns, vd *top, vd *lowest) {
+/* Lay them out from `columns` on; returns how many vectors that are. Lanes without an entry get `filling`; `top`, `lowest`:
+ * NULL, or for the largest and smallest entries of each row. */
+INLINE int64_t NAMED(lay_beside)(const REAL *const *x, int64_t n, int rows, REAL *columns, REAL filling, vd *top, vd *lowest) {
     const REAL *streams[VL];
     VEC high = OP(set)(-(REAL)INF), low = OP(set)((REAL)INF), each[CONSTANT(BESIDE)];
     int64_t count = 0, at = 0;
@@ -305,16 +306,18 @@ static int64_t NAMED(lay_beside)(const REAL *const *x, int64_t n, int rows, REAL
         OP(beside)(streams, at, each);
         for (int i = 0; i < CONSTANT(BESIDE); i++) {
             OP(store)(columns + (count + i) * LANES, each[i]);
-            high = OP(max)(each[i], high);
+            if (top)
+                high = OP(max)(each[i], high);
             if (lowest)
                 low = OP(min)(each[i], low);
         }
     }
     if (at < n) {
-        OP(beside_part)(streams, at, n - at, -(REAL)INF, each);
+        OP(beside_part)(streams, at, n - at, filling, each);
         for (int i = 0; i < CONSTANT(BESIDE) && i < n - at; i++, count++) {
             OP(store)(columns + count * LANES, each[i]);
-            high = OP(max)(each[i], high);
+            if (top)
+                high = OP(max)(each[i], high);
         }
         if (lowest) {
             OP(beside_part)(streams, at, n - at, (REAL)INF, each);
@@ -322,7 +325,8 @@ static int64_t NAMED(lay_beside)(const REAL *const *x, int64_t n, int rows, REAL
                 low = OP(min)(each[i], low);
         }
     }
-    *top = OP(fold)(HIGHEST, high);
+    if (top)
+        *top = OP(fold)(HIGHEST, high);
     if (lowest)
         *lowest = vmin(*lowest, OP(fold)(LOWEST, low));
     return count;

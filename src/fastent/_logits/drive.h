@@ -33,23 +33,29 @@ struct NAMED(found) {
     struct state state;
 };
 
+/* What will be read after the entries [start, start + n) of the group's rows: the next block, or the rows below. */
+INLINE void NAMED(look_ahead)(const logits_job *job, const logits_operand *operand, const int64_t *offsets, int rows,
+                              int64_t start, int64_t n, struct coming *coming) {
+    int64_t item = item_size(operand->dtype), further = start + (n < job->length ? n : rows * n);
+    for (int r = 0; r < rows; r++) {
+        coming[r].item = item;
+        coming[r].far = job->length <= block_length(job) && rows * job->length > NEAR_ENTRIES;
+        coming[r].from = operand->data + offsets[r] + further * item;
+    }
+}
+
 static void NAMED(collect)(const logits_job *job, const logits_operand *operand, const int64_t *offsets, int rows, int entropy,
                            REAL *buffer, char *raw, struct NAMED(found) *found) {
     struct NAMED(pieces) *pieces = &found->pieces;
     int64_t block = block_length(job);
     vd *lowest = job->value == LOGITS_KL ? &pieces->lowest : NULL;
     struct coming coming[VL];
-    for (int r = 0; r < rows; r++) {
-        coming[r].item = item_size(operand->dtype);
-        coming[r].far = job->length <= block && rows * job->length > NEAR_ENTRIES;
-    }
     found->state = no_entries();
     pieces->lowest = vset(INF);
     for (int64_t start = 0; start < job->length; start += block) {
         int64_t n = job->length - start < block ? job->length - start : block;
         NAMED(load_group)(operand, offsets, rows, start, n, buffer, raw, pieces);
-        for (int r = 0; r < rows; r++) /* the next block, or the rows below */
-            coming[r].from = operand->data + offsets[r] + (start + (n < job->length ? n : rows * n)) * coming[r].item;
+        NAMED(look_ahead)(job, operand, offsets, rows, start, n, coming);
         if (entropy)
             NAMED(collect_long_entropy)(job, pieces->of, n, coming, rows, &found->state, lowest);
         else
@@ -94,8 +100,8 @@ static void NAMED(collect_groups)(const logits_job *job, int second, int entropy
         found->state = no_entries();
         found->pieces.lowest = vset(INF);
         NAMED(load_group)(operand, offsets, g->rows, 0, job->length, buffer, w->raw, &found->pieces);
-        vectors = NAMED(lay_beside)(found->pieces.of, job->length, g->rows, columns + i * room, &top,
-                                    job->value == LOGITS_KL ? &found->pieces.lowest : NULL);
+        vectors = NAMED(lay_beside)(found->pieces.of, job->length, g->rows, columns + i * room,
+                                    -(REAL)INF, &top, job->value == LOGITS_KL ? &found->pieces.lowest : NULL);
         raise_top(job, &found->state, top, is_double, entropy);
     }
     for (int i = 0; i < count && NAMED(lie_beside)(job); i++) {
@@ -233,25 +239,19 @@ static void NAMED(write_maps)(struct NAMED(walk) *walk, const struct state *s, c
         }
 }
 
-/* The numbers of a group whose first walks are done. */
-static void NAMED(finish_group)(struct NAMED(walk) *walk) {
+/* The numbers of a group whose first walks are done; `z`, `u`: what they found. */
+static void NAMED(finish_rows)(struct NAMED(walk) *walk, const struct row_sums *z, const struct row_sums *u) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
-    const int is_double = sizeof(REAL) == sizeof(double), entropy = job->value == LOGITS_ENTROPY, pairs = is_of_pairs(job);
+    const int is_double = sizeof(REAL) == sizeof(double), pairs = is_of_pairs(job);
     const int targets = job->value == LOGITS_TARGET_LOSS || (job->value == LOGITS_LABEL_LOSS && job->smoothing != 0);
-    struct state *s = &walk->z.state, *t = &walk->u.state;
-    struct row_sums z = finish_sums(s, is_double), u = z;
-    NAMED(refine)(job, &job->z, g->z, g->rows, entropy, walk->w, s, &z);
-    if (pairs) {
-        u = finish_sums(t, is_double);
-        NAMED(refine)(job, &job->u, g->u, g->rows, 0, walk->w, t, &u);
-    }
+    const struct state *s = &walk->z.state, *t = &walk->u.state;
     vd total = vset(0), mass = target_mass(job, g);
     if (pairs || targets || job->mapping) {
         const int lowest = job->value == LOGITS_KL;
-        NAMED(know)(job, s, &z, g->rows, lowest ? &walk->z.pieces.lowest : NULL, walk->p);
+        NAMED(know)(job, s, z, g->rows, lowest ? &walk->z.pieces.lowest : NULL, walk->p);
         if (pairs)
-            NAMED(know)(job, t, &u, g->rows, lowest ? &walk->u.pieces.lowest : NULL, walk->q);
+            NAMED(know)(job, t, u, g->rows, lowest ? &walk->u.pieces.lowest : NULL, walk->q);
         for (int r = 0; r < g->rows; r++) {
             if (pairs)
                 walk->ratio[r] = NAMED(make_log_ratio)(job, walk->p + r, walk->q + r);
@@ -265,18 +265,35 @@ static void NAMED(finish_group)(struct NAMED(walk) *walk) {
                 mass = found;
         }
     }
-    vd value = row_value(job, g, s, &z, &u, is_double, total, mass);
+    vd value = row_value(job, g, s, z, u, is_double, total, mass);
     store_values(job, g, value);
     if (job->mapping)
-        NAMED(write_maps)(walk, s, &z, value, mass);
+        NAMED(write_maps)(walk, s, z, value, mass);
+}
+
+static void NAMED(finish_group)(struct NAMED(walk) *walk) {
+    const logits_job *job = walk->job;
+    const struct group *g = walk->group;
+    const int is_double = sizeof(REAL) == sizeof(double), entropy = job->value == LOGITS_ENTROPY, pairs = is_of_pairs(job);
+    struct state *s = &walk->z.state, *t = &walk->u.state;
+    struct row_sums z = finish_sums(s, is_double), u = z;
+    NAMED(refine)(job, &job->z, g->z, g->rows, entropy, walk->w, s, &z);
+    if (pairs) {
+        u = finish_sums(t, is_double);
+        NAMED(refine)(job, &job->u, g->u, g->rows, 0, walk->w, t, &u);
+    }
+    NAMED(finish_rows)(walk, &z, &u);
 #if !defined(DOUBLES)
-    if (pairs)
-        do_huge_rows(job, g, vmax(vabs(s->top), vabs(t->top)), walk->w);
+    if (pairs) {
+        struct group huge = rows_where(g, vlt(vset(HUGE_FLOAT), vmax(vabs(s->top), vabs(t->top))));
+        if (huge.rows > 0)
+            do_groups_double(job, &huge, 1, walk->w);
+    }
 #endif
 }
 
-static void NAMED(do_groups)(const logits_job *job, struct group *groups, int count, struct workspace *w) {
-    struct NAMED(walk) walks[GROUPS];
+static void NAMED(set_out)(const logits_job *job, struct group *groups, int count, struct workspace *w,
+                           struct NAMED(walk) *walks) {
     const int pairs = is_of_pairs(job), kept = count == 1 || (NAMED(is_direct)(&job->z) && (!job->u.data || NAMED(is_direct)(&job->u)));
     for (int i = 0; i < count; i++) {
         walks[i].job = job;
@@ -285,6 +302,12 @@ static void NAMED(do_groups)(const logits_job *job, struct group *groups, int co
         walks[i].at = kept && job->length <= block_length(job) && (!job->u.data || pairs) ? 0 : -1;
         find_labels(job, groups + i); /* long before they are needed */
     }
+}
+
+static void NAMED(do_groups)(const logits_job *job, struct group *groups, int count, struct workspace *w) {
+    struct NAMED(walk) walks[GROUPS];
+    const int pairs = is_of_pairs(job);
+    NAMED(set_out)(job, groups, count, w, walks);
     NAMED(collect_groups)(job, 0, job->value == LOGITS_ENTROPY, count, walks, w);
     if (pairs)
         NAMED(collect_groups)(job, 1, 0, count, walks, w);

@@ -250,21 +250,23 @@ static void write_zeros(const logits_operand *operand, int64_t row, int64_t leng
 /* Pairs of rows of such logits once more, in doubles: floats have no room for their differences. */
 #define HUGE_FLOAT 1e30
 
-static void do_huge_rows(const logits_job *job, const struct group *g, vd tops, struct workspace *w) {
-    double top[VL];
-    vstore(top, tops);
+/* Those of a group's rows that are marked. */
+static struct group rows_where(const struct group *g, vm marked) {
+    struct group found = {0};
+    double marks[VL];
+    vstore(marks, vselect(marked, vset(1), vset(0)));
     for (int r = 0; r < g->rows; r++) {
-        if (!(top[r] > HUGE_FLOAT))
+        if (marks[r] == 0)
             continue;
-        struct group one = {.rows = 1};
-        one.index[0] = g->index[r];
-        one.z[0] = g->z[r];
-        one.u[0] = g->u[r];
-        one.map[0] = g->map[r];
-        one.diagonal[0] = g->diagonal[r];
-        one.weight[0] = g->weight[r];
-        do_groups_double(job, &one, 1, w);
+        int to = found.rows++;
+        found.index[to] = g->index[r];
+        found.z[to] = g->z[r];
+        found.u[to] = g->u[r];
+        found.map[to] = g->map[r];
+        found.diagonal[to] = g->diagonal[r];
+        found.weight[to] = g->weight[r];
     }
+    return found;
 }
 
 #define REAL float
@@ -278,6 +280,7 @@ static void do_huge_rows(const logits_job *job, const struct group *g, vd tops, 
 #include "collect.h"
 #include "terms.h"
 #include "drive.h"
+#include "labels.h"
 #undef FROM_HALVES
 #endif
 
@@ -368,7 +371,10 @@ static int64_t rows_scratch(const logits_job *job) {
 static void do_groups(const logits_job *job, struct group *groups, int count, struct workspace *w) {
 #if defined(VEC_SINGLE)
     if (in_floats(job)) {
-        do_groups_float(job, groups, count, w);
+        if (job->value == LOGITS_LABEL_LOSS && job->smoothing == 0)
+            do_label_losses(job, groups, count, w);
+        else
+            do_groups_float(job, groups, count, w);
         return;
     }
 #endif

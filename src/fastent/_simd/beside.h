@@ -105,6 +105,12 @@ INLINE void sbeside(const float *const *streams, int64_t at, vs *columns) {
     stranspose_fours(seights(streams, at), seights(streams + 1, at), seights(streams + 2, at), seights(streams + 3, at), columns);
 }
 
+/* Where number i of a stream is among all columns. */
+INLINE int64_t splace_beside(int stream, int64_t i) {
+    int64_t column = i / 8 * 4 + i % 4;
+    return column * SL + stream / 4 * 8 + i % 8 / 4 * 4 + stream % 4;
+}
+
 /* The last n < 8. */
 INLINE void sbeside_part(const float *const *streams, int64_t at, int64_t n, float filling, vs *columns) {
     stranspose_fours(seights_part(streams, at, n, filling), seights_part(streams + 1, at, n, filling),
