@@ -173,7 +173,7 @@ class Rows:
         shapes = [a.values.shape for a in self.arrays]
         self.axis = check_axis(function, axis, max(map(len, shapes)))
         self.shape: tuple[int, ...] = shapes[0]
-        if shapes != shapes[:1] * len(shapes):
+        if len(set(shapes)) > 1:
             self.shape = _common_shape(function, list(operands), shapes, axis)
             self.arrays = [a._replace(values=np.broadcast_to(a.values, self.shape)) for a in self.arrays]
         self.classes = self.shape[self.axis]

@@ -87,12 +87,12 @@ def measured(
     empty = check_number(function, "empty", empty)
     return_grad = check_flag(function, "return_grad", return_grad) or grad_out is not None
     return_hess = check_flag(function, "return_hess", return_hess) or hess_out is not None
-    check_derivatives_out(function, rows.shape, grad_out, hess_out)
     row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
     class_weights = check_class_weight(function, class_weight, rows.classes)
     total = mean_weight(rows, labels, row_weights, class_weights) if reduction == "mean" else 1.0
     derivatives = NO_DERIVATIVES
     if return_grad or return_hess:
+        check_derivatives_out(function, rows.shape, grad_out, hess_out)
         derivatives = Derivatives(mapping, return_hess, 1 / total if total else 0.0, grad_out, hess_out)
     values, grad, hess = reduce_logits(
         rows, value, temperature=temperature, divisor=divisor, labels=labels, smoothing=smoothing,
