@@ -54,6 +54,23 @@ def losses(scale: float) -> Iterator[Work]:
             },
             {"torch": 4.0},
         )  # fmt: skip
+        kept, buffer = tensor.clone().requires_grad_(), np.empty_like(z)
+        kept.grad = torch.zeros_like(kept)
+
+        def accumulate(leaf=kept, target=target):
+            leaf.grad.zero_()
+            functional.cross_entropy(leaf, target, reduction="sum").backward()
+
+        yield Work(
+            f"loss and gradient into grad_out f32, {n} x {classes}", n * classes, "ns per logit",
+            {
+                "fastent": lambda z=z, y=labels, out=buffer: logits.cross_entropy(
+                    z, y, reduction="sum", grad_out=out
+                ),
+                "torch": accumulate,
+            },
+            {"torch": 4.0},
+        )  # fmt: skip
 
 
 def reductions(scale: float) -> Iterator[Work]:

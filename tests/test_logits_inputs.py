@@ -262,6 +262,25 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "out read-only": (
         lambda: logits.softmax(Z, out=LAYOUTS["read-only"](np.zeros((2, 3)))), ValueError, "writeable",
     ),
+    "grad_out shape": (
+        lambda: logits.cross_entropy(Z, [0, 1], grad_out=np.zeros(6)), ValueError, r"grad_out.*shape \(2, 3\), got \(6",
+    ),
+    "grad_out dtype": (lambda: logits.entropy(Z, grad_out=np.zeros((2, 3), int)), TypeError, "grad_out.*got int64"),
+    "grad_out list": (lambda: logits.js_divergence(Z, Z, grad_out=Z), TypeError, "grad_out.*array, got list"),
+    "grad_out read-only": (
+        lambda: logits.kl_divergence(Z, Z, grad_out=LAYOUTS["read-only"](np.zeros((2, 3)))), ValueError,
+        "grad_out must be writeable",
+    ),
+    "hess_out shape": (
+        lambda: logits.binary_cross_entropy(0.5, 1, hess_out=np.zeros(1)), ValueError, r"hess_out.*shape \(\), got",
+    ),
+    "hess_out beside p": (
+        lambda: logits.kl_divergence(Z, Z, return_grad="p", hess_out=np.zeros((2, 3))), ValueError, "hess_out.*by z_q",
+    ),
+    "one array for both": (
+        lambda: logits.cross_entropy(Z, [0, 1], **dict.fromkeys(("grad_out", "hess_out"), np.zeros((2, 3)))),
+        ValueError, "must not share memory",
+    ),
 }  # fmt: skip
 
 
@@ -371,6 +390,7 @@ CALLS = {
     "kl": "logits.kl_divergence(z, z[::-1], workers=2)",
     "softmax": "logits.softmax(z, workers=2)",
     "softmax, out": "logits.softmax(z, out=o, workers=2)",
+    "gradient, out": "logits.cross_entropy(z, y, grad_out=o, workers=2)",
     "top": "logits.top_k_log_prob(z, 5, workers=2)",
     "binary": "logits.binary_cross_entropy(z, b, reduction='sum', workers=2)",
     "ensemble": "fastent.uncertainty.predictive_uncertainty(z.reshape(4, -1, 1024), logits=True, workers=2)",

@@ -14,6 +14,7 @@ import ml_dtypes
 import numpy as np
 import oracle_logits as oracle
 import pytest
+from layouts import LAYOUTS
 from test_logits import ROWS, check, logits_of, rng_of
 
 from fastent import logits
@@ -163,3 +164,85 @@ def test_measures_and_their_options(name: str, dtype: str, classes: int, isa: st
         assert np.array_equal(function(*arrays, **given), found[0])
     nothing = function(*arrays, sample_weight=0, reduction="mean", empty=7, return_grad=True)
     assert nothing[0] == 7 and not nothing[1].any()
+
+
+# ---- derivatives written to arrays that are given --------------------------------------------------------------------
+
+HESS, BY_P = {"return_hess": True}, {"return_grad": "p"}
+DERIVED: dict[str, tuple[Any, dict[str, Any]]] = {  # of z and another array; the options beside return_grad
+    "labels": (lambda z, u, **given: logits.cross_entropy(z, [0, -100, 3, 1, 2, 0], **given), HESS),
+    "targets": (lambda z, u, **given: logits.cross_entropy(z, logits.softmax(u), **given), HESS),
+    "teacher": (lambda z, u, **given: logits.cross_entropy(z, target_logits=u, **given), HESS),
+    "kl": (logits.kl_divergence, HESS),
+    "kl by p": (logits.kl_divergence, BY_P),
+    "js": (logits.js_divergence, {}),
+    "js by p": (logits.js_divergence, BY_P),
+    "entropy": (lambda z, u, **given: logits.entropy(z, **given), {}),
+    "binary": (lambda z, u, **given: logits.binary_cross_entropy(z, u > 0, **given), HESS),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_into_arrays(name: str, dtype: str, isa: str) -> None:
+    function, options = DERIVED[name]
+    z, u = (logits_of(6, 21, seed=s, dtype=dtype) for s in (1, 2))
+    both = "return_hess" in options
+    for reduction, layout in itertools.product(("none", "mean"), sorted(LAYOUTS.keys() - {"read-only"})):
+        want = function(z, u, reduction=reduction, **{"return_grad": True, **options})
+        given = {n: LAYOUTS[layout](np.full(z.shape, 7, dtype)) for n in ("grad_out", "hess_out")[: 1 + both]}
+        asked = {} if both else options  # an array alone says that its derivative is wanted
+        got = function(z, u, reduction=reduction, **given, **asked)
+        for part, right in zip(got, want, strict=True):
+            assert np.array_equal(part, right), layout
+        assert all(part is out for part, out in zip(got[1:], given.values(), strict=True))
+
+
+@pytest.mark.parametrize("name", DERIVED)
+def test_derivatives_into_arrays_that_others_use(name: str) -> None:
+    """The logits themselves, memory that overlaps with them, other dtypes, one array for pairs of derivatives."""
+    function, options = DERIVED[name]
+    z, u = (logits_of(6, 21, seed=s, dtype="float32") for s in (1, 2))
+    want = function(z, u, **{"return_grad": True, **options})
+    for which in range(2):
+        taken = [z.copy(), u.copy()]
+        got = function(*taken, grad_out=taken[which], **options)
+        assert got[1] is taken[which]
+        assert all(map(np.array_equal, got, want))
+    line = np.append(z.ravel(), np.float32(0))
+    got = function(line[:-1].reshape(6, 21), u, grad_out=line[1:].reshape(6, 21), **options)
+    assert all(map(np.array_equal, got, want))
+    for other in (np.dtype("f8"), np.dtype("f2"), np.dtype(ml_dtypes.bfloat16)):
+        out = np.full((6, 21), 7, other)
+        assert function(z, u, grad_out=out, **options)[1] is out and np.array_equal(out, want[1].astype(other))
+    if "return_hess" in options:
+        pairs = np.full((6, 21, 2), 7, "f4")
+        function(z, u, grad_out=pairs[..., 0], hess_out=pairs[..., 1])
+        assert np.array_equal(pairs, np.stack(want[1:], axis=-1))
+
+
+def test_labels_that_lie_where_the_derivative_goes() -> None:
+    z, labels, out = logits_of(99, 21), np.arange(99) % 21, np.empty((99, 21))
+    shared = out.view(np.int64).reshape(-1)[: len(labels)]
+    shared[:] = labels
+    logits.cross_entropy(z, shared, grad_out=out)
+    assert np.array_equal(out, logits.cross_entropy(z, labels, return_grad=True)[1])
+
+
+def test_derivatives_of_rows_left_out_and_of_no_rows(isa: str) -> None:
+    z, labels = logits_of(6, 21), np.array([0, -100, 3, -100, 1, 2])
+    out, second = np.full((2, 6, 21), 7.0)
+    logits.cross_entropy(z, labels, grad_out=out, hess_out=second)
+    assert not out[[1, 3]].any() and out[[0, 2, 4, 5]].all()
+    assert not second[[1, 3]].any() and second[[0, 2, 4, 5]].all()
+    out[:] = 7
+    loss, found = logits.cross_entropy(z, np.full(6, -100), reduction="mean", empty=0, grad_out=out)
+    assert loss == 0 and found is out and not out.any()
+    none = np.empty((0, 21))
+    for function, options in DERIVED.values():
+        if function is not DERIVED["labels"][0]:
+            found = function(none, none, reduction="mean", grad_out=none, **options)
+            assert math.isnan(found[0]) and found[1] is none
+    number = np.full((), 7.0)
+    loss, found = logits.binary_cross_entropy(3.0, 1, grad_out=number)
+    assert found is number and number == logits.binary_cross_entropy(3.0, 1, return_grad=True)[1]

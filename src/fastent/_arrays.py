@@ -33,8 +33,10 @@ class Array(NamedTuple):
         return np.asarray(row, bool if self.values.dtype == np.bool_ else np.float64)
 
 
-_KNOWN = {np.dtype(name): (code, False) for name, code in engine.DTYPES.items() if name != "bfloat16"}
-_KNOWN |= {dtype.newbyteorder(): (code, True) for dtype, (code, _) in list(_KNOWN.items()) if dtype.itemsize > 1}
+_KNOWN = {np.dtype(name): (code, False, name) for name, code in engine.DTYPES.items() if name != "bfloat16"}
+_KNOWN |= {
+    dtype.newbyteorder(): (code, True, name) for dtype, (code, _, name) in list(_KNOWN.items()) if dtype.itemsize > 1
+}
 
 
 def _of_torch(function: str, name: str, value: Any) -> Array | np.ndarray[Any, Any]:
@@ -85,7 +87,7 @@ def as_array(function: str, name: str, value: Any, scalar: bool = False) -> Arra
     else:
         known = _KNOWN.get(value.dtype)
         if known is not None:
-            array = Array(value, *known, value.dtype.name)
+            array = Array(value, *known)
         elif value.dtype.name == "bfloat16":
             array = Array(value.view(np.uint16), engine.DTYPES["bfloat16"], False, "bfloat16")
         else:

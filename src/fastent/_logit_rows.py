@@ -11,11 +11,13 @@ import numpy as np
 
 from fastent._arrays import FLOATS, Array, as_array, require_weights
 from fastent._logits import engine
+from fastent._plan import check_out
 from fastent._rows.engine import DTYPES
 from fastent._threads import workers_for
 
 Numbers = np.ndarray[Any, Any]
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+CODES = {FLOAT32: DTYPES["float32"], FLOAT64: DTYPES["float64"]}
 COLDEST, HOTTEST = 1e-300, 1e300
 NOT_A_CLASS = -100
 """The label of rows that are left out, as in PyTorch."""
@@ -34,6 +36,8 @@ class Derivatives(NamedTuple):
     mapping: str = "nothing"
     hess: bool = False
     scale: float = 1.0
+    out: Numbers | None = None  # None: a new array
+    hess_out: Numbers | None = None
 
 
 NO_DERIVATIVES = Derivatives()
@@ -64,6 +68,8 @@ def check_axis(function: str, axis: Any, ndim: int) -> int:
 
 def check_number(function: str, name: str, value: Any) -> float:
     """One real number; not text that shows one, which float() would take."""
+    if isinstance(value, float):
+        return float(value)
     try:
         if not isinstance(value, (str, bytes, bool, np.bool_)) and np.ndim(value) == 0:
             return float(value)
@@ -163,62 +169,64 @@ class Rows:
 
     def __init__(self, function: str, operands: dict[str, Array], axis: Any) -> None:
         self.function = function
-        arrays = list(operands.values())
-        ndim = max(a.values.ndim for a in arrays)
-        self.axis = check_axis(function, axis, ndim)
-        lengths = {name: _along(a, ndim)[self.axis] for name, a in operands.items()}
-        if len(set(lengths.values())) > 1:
-            names, got = " and ".join(lengths), " and ".join(map(str, lengths.values()))
-            raise ValueError(f"{function}: {names} must agree along axis {axis}, got {got}")
-        try:
-            self.shape = np.broadcast_shapes(*(a.values.shape for a in arrays))
-        except ValueError:
-            names = " and ".join(operands)
-            shapes = " and ".join(str(a.values.shape) for a in arrays)
-            raise ValueError(f"{function}: {names} must broadcast against each other, got shapes {shapes}") from None
+        self.arrays = list(operands.values())
+        shapes = [a.values.shape for a in self.arrays]
+        self.axis = check_axis(function, axis, max(map(len, shapes)))
+        self.shape: tuple[int, ...] = shapes[0]
+        if len(set(shapes)) > 1:
+            self.shape = _common_shape(function, list(operands), shapes, axis)
+            self.arrays = [a._replace(values=np.broadcast_to(a.values, self.shape)) for a in self.arrays]
         self.classes = self.shape[self.axis]
-        self.batch = tuple(n for d, n in enumerate(self.shape) if d != self.axis)
+        self.batch = self._across(self.shape)
         self.count = math.prod(self.batch)
-        self.arrays = [
-            a if a.values.shape == self.shape else a._replace(values=np.broadcast_to(a.values, self.shape))
-            for a in arrays
-        ]
-        single = all(a.dtype in NARROW for a in arrays)
-        self.dtype = FLOAT32 if single else FLOAT64
+        self.dtype = FLOAT32 if NARROW.issuperset([a.dtype for a in self.arrays]) else FLOAT64
 
-    def empty_map(self) -> Numbers:
-        """An array for a number per entry, in the memory order of the first operand."""
+    def _across(self, numbers: tuple[int, ...]) -> tuple[int, ...]:
+        """Of a number per dimension those of the batch."""
+        return numbers[: self.axis] + numbers[self.axis + 1 :]
+
+    def map_for(self, out: Numbers | None, labels: Labels | None) -> Numbers:
+        """Where the engine writes a number per entry: `out`, or a new array, ordered in memory as the first operand."""
+        operands = [*[a.values for a in self.arrays], *([] if labels is None else [labels.codes])]
+        if out is not None and can_hold(out, self.dtype, operands):
+            return out
         return np.empty_like(self.arrays[0].values, dtype=self.dtype, subok=False)
 
-    def specs(self, maps: list[Numbers | None]) -> tuple[tuple[int, ...], list[engine.Spec | None]]:
-        """Batch shape and specs of the operands and maps: neighbours walked as one dimension by all are joined."""
-        operands: list[Array | None] = [*self.arrays, *[None] * (2 - len(self.arrays))]
-        operands += [None if m is None else Array(m, DTYPES[m.dtype.name], False, m.dtype.name) for m in maps]
-        steps = [
-            () if a is None else tuple(s for d, s in enumerate(a.values.strides) if d != self.axis) for a in operands
-        ]
-        shape, merged = _merge_in_order(self.batch, steps)
-        specs = [
-            None if a is None else (a.values, a.code, a.swapped, step, a.values.strides[self.axis])
-            for a, step in zip(operands, merged, strict=True)
-        ]
-        return shape, specs
+    def specs(self, *maps: Numbers | None) -> tuple[tuple[int, ...], list[engine.Spec | None]]:
+        """Batch shape and specs of two operands and the maps: neighbours walked as one dimension by all are joined."""
+        specs: list[engine.Spec | None] = [self._spec(a.values, a.code, a.swapped) for a in self.arrays]
+        specs += [None] * (2 - len(specs))
+        specs += [None if m is None else self._spec(m, CODES[m.dtype]) for m in maps]
+        return (self.batch, specs) if len(self.batch) == 1 else _merge_in_order(self.batch, specs)
+
+    def _spec(self, values: Numbers, code: int, swapped: bool = False) -> engine.Spec:
+        steps = values.strides
+        return values, code, swapped, self._across(steps), steps[self.axis]
 
 
 NARROW = FLOATS - {"float64"}
 
 
-def _along(array: Array, ndim: int) -> tuple[int, ...]:
-    shape: tuple[int, ...] = array.values.shape
-    return (1,) * (ndim - len(shape)) + shape
+def _common_shape(function: str, names: list[str], shapes: list[tuple[int, ...]], axis: int) -> tuple[int, ...]:
+    """Shapes that differ agree along the axis, and broadcast elsewhere."""
+    ndim, which = max(map(len, shapes)), " and ".join(names)
+    lengths = [((1,) * (ndim - len(shape)) + shape)[axis] for shape in shapes]
+    if len(set(lengths)) > 1:
+        got = " and ".join(map(str, lengths))
+        raise ValueError(f"{function}: {which} must agree along axis {axis}, got {got}")
+    try:
+        return np.broadcast_shapes(*shapes)
+    except ValueError:
+        got = " and ".join(map(str, shapes))
+        raise ValueError(f"{function}: {which} must broadcast against each other, got shapes {got}") from None
 
 
 def _merge_in_order(
-    shape: tuple[int, ...], steps: list[tuple[int, ...]]
-) -> tuple[tuple[int, ...], list[tuple[int, ...]]]:
+    shape: tuple[int, ...], specs: list[engine.Spec | None]
+) -> tuple[tuple[int, ...], list[engine.Spec | None]]:
     dims: list[tuple[int, list[int]]] = []
     for d, n in enumerate(shape):
-        here = [s[d] if s else 0 for s in steps]
+        here = [0 if spec is None else spec[3][d] for spec in specs]
         if n == 1:
             continue
         if dims and all(outer == n * inner for outer, inner in zip(dims[-1][1], here, strict=True)):
@@ -226,8 +234,37 @@ def _merge_in_order(
         else:
             dims.append((n, here))
     if not dims:
-        dims = [(1, [0] * len(steps))]
-    return tuple(n for n, _ in dims), [tuple(s[i] for _, s in dims) for i in range(len(steps))]
+        dims = [(1, [0] * len(specs))]
+    merged = [
+        None if spec is None else (*spec[:3], tuple(steps[i] for _, steps in dims), spec[4])
+        for i, spec in enumerate(specs)
+    ]
+    return tuple(n for n, _ in dims), merged
+
+
+# ---- arrays to write to ----
+
+
+def check_derivatives_out(function: str, shape: tuple[int, ...], grad_out: Any, hess_out: Any) -> None:
+    """Arrays for the derivatives, as far as they are given."""
+    for name, out in (("grad_out", grad_out), ("hess_out", hess_out)):
+        if out is not None:
+            check_out(function, out, shape, name)
+    if grad_out is not None and hess_out is not None and np.shares_memory(grad_out, hess_out):
+        raise ValueError(f"{function}: grad_out and hess_out must not share memory")
+
+
+def can_hold(out: Numbers, dtype: np.dtype[Any], operands: list[Numbers]) -> bool:
+    """Whether the engine can write to `out` itself: it has the dtype of the numbers, and touches no operand."""
+    return out.dtype == dtype and not any(np.may_share_memory(out, a) for a in operands)
+
+
+def delivered(found: Numbers | None, out: Numbers | None) -> Numbers | None:
+    """The numbers, in `out` if the caller wants them there."""
+    if found is None or out is None or found is out:
+        return found
+    out[...] = found
+    return out
 
 
 # ---- calls ----
@@ -254,28 +291,27 @@ def reduce_logits(
     derivatives: Derivatives = NO_DERIVATIVES,
     dtype: np.dtype[Any] | None = None,
     wants_values: bool = True,
-    map_out: Numbers | None = None,
     workers: int | None = None,
 ) -> tuple[Numbers, Numbers | None, Numbers | None]:
     """A number per row (of `dtype`), and maps of the input's shape where derivatives are asked for."""
     dtype = rows.dtype if dtype is None else dtype
     values = np.empty(rows.batch, dtype) if wants_values else None
-    wants_map = derivatives.mapping != "nothing"
-    map_ = (map_out if map_out is not None else rows.empty_map()) if wants_map else None
-    diagonal = rows.empty_map() if derivatives.hess else None
+    map_ = None if derivatives.mapping == "nothing" else rows.map_for(derivatives.out, labels)
+    diagonal = rows.map_for(derivatives.hess_out, labels) if derivatives.hess else None
     if rows.classes == 0:
         if values is not None:
             values[...] = np.nan if labels is None else 0  # without classes every label is one that is left out
     elif rows.count:
-        batch_shape, specs = rows.specs([map_, diagonal])
+        batch_shape, specs = rows.specs(map_, diagonal)
         single = None if class_weights is None else class_weights.astype(np.float32)
         total = float(rows.classes) if class_weights is None else math.fsum(class_weights)
         engine.rows(
-            (engine.VALUES[value], engine.MAPS[derivatives.mapping], engine.FINISHES[finish], DTYPES[dtype.name]),
+            (engine.VALUES[value], engine.MAPS[derivatives.mapping], engine.FINISHES[finish], CODES[dtype]),
             (smoothing, *halves(temperature), divisor, derivatives.scale / divisor),
             batch_shape, rows.classes, (specs[0], specs[1], specs[2], specs[3]),
             (values, None if labels is None else labels.codes, row_weights),
             (class_weights, single, total),
             workers_for(rows.function, workers, rows.count * rows.classes),
         )  # fmt: skip
-    return (np.empty(0) if values is None else values), map_, diagonal
+    found = delivered(map_, derivatives.out), delivered(diagonal, derivatives.hess_out)
+    return (np.empty(0) if values is None else values), *found

@@ -126,15 +126,15 @@ def _check_where(function: str, where: Any, shape: tuple[int, ...]) -> np.ndarra
         raise ValueError(f"{function}: where must broadcast to the input's shape {shape}, got {mask.shape}") from None
 
 
-def check_out(function: str, out: Any, shape: tuple[int, ...]) -> None:
+def check_out(function: str, out: Any, shape: tuple[int, ...], name: str = "out") -> None:
     if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: out must be a NumPy array, got {type(out).__name__}")
+        raise TypeError(f"{function}: {name} must be a NumPy array, got {type(out).__name__}")
     if out.shape != shape:
-        raise ValueError(f"{function}: out must have shape {shape}, got {out.shape}")
+        raise ValueError(f"{function}: {name} must have shape {shape}, got {out.shape}")
     if out.dtype.kind != "f" and out.dtype.name != "bfloat16":
-        raise TypeError(f"{function}: out must have a floating-point dtype, got {out.dtype}")
+        raise TypeError(f"{function}: {name} must have a floating-point dtype, got {out.dtype}")
     if not out.flags.writeable:
-        raise ValueError(f"{function}: out must be writeable, got a read-only array")
+        raise ValueError(f"{function}: {name} must be writeable, got a read-only array")
 
 
 def _broadcast_rows(function: str, p: Array, q: Array, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:

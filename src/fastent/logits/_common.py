@@ -28,6 +28,12 @@ _TEXTS = {
         A number per row, or one number; the mean divides by the weights.
     empty : float
         What the mean over no rows is.""",
+    "GRAD_OUT": """grad_out : ndarray, optional
+        Floats of the shape of the derivative, where to write it; it is then returned also without `return_grad`.
+        Loops over large arrays that reuse it save the time that new memory takes.""",
+    "DERIVATIVES_OUT": """grad_out, hess_out : ndarray, optional
+        Floats of the shape of the derivatives, where to write them; they are then returned also without `return_grad`
+        and `return_hess`. Loops over large arrays that reuse them save the time that new memory takes.""",
     "WORKERS": """workers : int, optional
         Threads; -1 for all. The result does not depend on it.""",
     "RESULT": """Returns

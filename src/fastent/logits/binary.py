@@ -13,9 +13,12 @@ from fastent._logit_rows import (
     FLOAT64,
     NARROW,
     Numbers,
+    can_hold,
+    check_derivatives_out,
     check_flag,
     check_number,
     check_weights,
+    delivered,
     logits_array,
     plain_numbers,
 )
@@ -41,6 +44,8 @@ def binary_cross_entropy(
     empty: float = float("nan"),
     return_grad: bool = False,
     return_hess: bool = False,
+    grad_out: Any = None,
+    hess_out: Any = None,
     workers: int | None = None,
 ) -> Any:
     """Loss of a yes or no, with a = 1 / (1 + exp(-z)): -w y ln a - (1 - y) ln(1 - a), element by element.
@@ -62,6 +67,7 @@ def binary_cross_entropy(
         What the mean over no elements is.
     return_grad, return_hess : bool
         Also return the derivative of the result by z, a - y without weights, and the second one, a (1 - a).
+    <DERIVATIVES_OUT>
     <WORKERS>
 
     Returns
@@ -91,12 +97,13 @@ def binary_cross_entropy(
     2.0334
     """
     function = "binary_cross_entropy"
-    shape = np.shape(z)
+    shape = tuple(np.shape(z))
     logits = logits_array(function, "z", z if shape else np.atleast_1d(z))
     targets = _targets(function, y, logits.values.shape)
     reduction, empty = check_reduction(function, reduction), check_number(function, "empty", empty)
-    return_grad = check_flag(function, "return_grad", return_grad)
-    return_hess = check_flag(function, "return_hess", return_hess)
+    return_grad = check_flag(function, "return_grad", return_grad) or grad_out is not None
+    return_hess = check_flag(function, "return_hess", return_hess) or hess_out is not None
+    check_derivatives_out(function, shape, grad_out, hess_out)
     divisor = log_of_base(function, base)
     last = logits.values.shape[-1]
     pos_weights = None if pos_weight is None else check_weights(function, "pos_weight", pos_weight, (last,), "label")
@@ -104,8 +111,10 @@ def binary_cross_entropy(
     count = logits.values.size
     total = float(count if weights is None else math.fsum(weights.reshape(-1))) if reduction == "mean" else 1.0
     dtype = FLOAT32 if logits.dtype in NARROW and targets.dtype in NARROW else FLOAT64
-    wanted = (reduction == "none", return_grad, return_hess)
-    outputs = [np.empty(logits.values.shape, dtype) if each else None for each in wanted]
+    operands = [logits.values, targets.values]
+    losses = np.empty(shape, dtype) if reduction == "none" else None
+    grad = _map_for(grad_out, dtype, shape, operands) if return_grad else None
+    hess = _map_for(hess_out, dtype, shape, operands) if return_hess else None
     sums = np.empty(-(-count // engine.PIECE))
     scale = 1 / (total * divisor) if total else 0.0
     for first in range(0, count, STRETCH):
@@ -113,23 +122,22 @@ def binary_cross_entropy(
         pieces = sums[first // engine.PIECE : -(-part.stop // engine.PIECE)]
         inputs = (_flat(logits, part, dtype), _flat(targets, part, dtype))
         _check_range(function, inputs[1], targets, first)
-        loss_part, grad_part, hess_part = (None if o is None else o.reshape(-1)[part] for o in outputs)
+        loss_part, grad_part, hess_part = (None if o is None else o.reshape(-1)[part] for o in (losses, grad, hess))
         engine.binary(
             dtype == FLOAT64, part.stop - first,
             (*inputs, pos_weights, None if weights is None else weights.reshape(-1)[part]), last, first,
             (loss_part, grad_part, hess_part, pieces), divisor, scale,
             workers_for(function, workers, part.stop - first),
         )  # fmt: skip
-    if reduction == "mean" and total == 0:
-        loss: Any = dtype.type(empty)
-    elif reduction != "none":
+    if losses is not None:
+        loss: Any = losses[()]
+    elif reduction == "mean" and total == 0:
+        loss = dtype.type(empty)
+    else:
         loss = dtype.type(math.fsum(sums) / total)
-    results = [None if o is None else o.reshape(shape)[()] for o in outputs]
-    if reduction == "none":
-        loss = results[0]
-    if not (return_grad or return_hess):
-        return loss
-    return (loss, *(result for result in results[1:] if result is not None))
+    derivatives = ((grad, grad_out), (hess, hess_out))
+    found = [o[()] if out is None else delivered(o, out) for o, out in derivatives if o is not None]
+    return (loss, *found) if found else loss
 
 
 def _targets(function: str, y: Any, shape: tuple[int, ...]) -> Array:
@@ -142,6 +150,13 @@ def _targets(function: str, y: Any, shape: tuple[int, ...]) -> Array:
     return array
 
 
+def _map_for(out: Numbers | None, dtype: np.dtype[Any], shape: tuple[int, ...], operands: list[Numbers]) -> Numbers:
+    """Where the engine writes a number per element: `out`, or a new array."""
+    if out is not None and out.flags.carray and can_hold(out, dtype, operands):
+        return out
+    return np.empty(shape, dtype)
+
+
 def _flat(array: Array, part: slice, dtype: np.dtype[Any]) -> Numbers:
     """Elements of the array in C order, as contiguous numbers of the dtype: a view where they are that already."""
     values = array.values
@@ -152,11 +167,10 @@ def _flat(array: Array, part: slice, dtype: np.dtype[Any]) -> Numbers:
 
 
 def _check_range(function: str, values: Numbers, targets: Array, first: int) -> None:
-    wrong = ~((values >= 0) & (values <= 1))
-    if wrong.any():
-        position = first + int(np.flatnonzero(wrong)[0])
-        place = tuple(int(i) for i in np.unravel_index(position, targets.values.shape or (1,)))
-        got = values.reshape(-1)[position - first]
-        raise ValueError(
-            f"{function}: y must be between 0 and 1, got {got} at {place[0] if len(place) == 1 else place}"
-        )
+    if values.min() >= 0 and values.max() <= 1:  # false for nan
+        return
+    wrong = int(np.flatnonzero(~((values >= 0) & (values <= 1)))[0])
+    place = tuple(int(i) for i in np.unravel_index(first + wrong, targets.values.shape or (1,)))
+    raise ValueError(
+        f"{function}: y must be between 0 and 1, got {values[wrong]} at {place[0] if len(place) == 1 else place}"
+    )

@@ -17,6 +17,7 @@ from fastent._logit_rows import (
     Numbers,
     Rows,
     check_class_weight,
+    check_derivatives_out,
     check_flag,
     check_labels,
     check_number,
@@ -76,20 +77,23 @@ def measured(
     mapping: str = "gradient",
     return_grad: bool = False,
     return_hess: bool = False,
+    grad_out: Any = None,
+    hess_out: Any = None,
 ) -> Any:
     """A measure of rows, weighted and reduced, and the derivatives asked for."""
     function = rows.function
     temperature, smoothing = check_temperature(function, temperature), check_smoothing(function, label_smoothing)
     reduction, divisor = check_reduction(function, reduction), log_of_base(function, base)
     empty = check_number(function, "empty", empty)
-    return_grad = check_flag(function, "return_grad", return_grad)
-    return_hess = check_flag(function, "return_hess", return_hess)
+    return_grad = check_flag(function, "return_grad", return_grad) or grad_out is not None
+    return_hess = check_flag(function, "return_hess", return_hess) or hess_out is not None
     row_weights = check_weights(function, "sample_weight", sample_weight, rows.batch, "row")
     class_weights = check_class_weight(function, class_weight, rows.classes)
     total = mean_weight(rows, labels, row_weights, class_weights) if reduction == "mean" else 1.0
     derivatives = NO_DERIVATIVES
     if return_grad or return_hess:
-        derivatives = Derivatives(mapping, return_hess, 1 / total if total else 0.0)
+        check_derivatives_out(function, rows.shape, grad_out, hess_out)
+        derivatives = Derivatives(mapping, return_hess, 1 / total if total else 0.0, grad_out, hess_out)
     values, grad, hess = reduce_logits(
         rows, value, temperature=temperature, divisor=divisor, labels=labels, smoothing=smoothing,
         row_weights=row_weights, class_weights=class_weights, derivatives=derivatives,
@@ -118,6 +122,8 @@ def cross_entropy(
     empty: float = float("nan"),
     return_grad: bool = False,
     return_hess: bool = False,
+    grad_out: Any = None,
+    hess_out: Any = None,
     workers: int | None = None,
 ) -> Any:
     """Cross-entropy of targets t and a = softmax(z / T), -sum t ln a: the loss of classifiers and language models.
@@ -148,6 +154,7 @@ def cross_entropy(
     return_grad, return_hess : bool
         Also return the derivative of the result by z, (a - t) / T for unweighted rows, and the diagonal of its second
         derivative, a (1 - a) / T^2, both of the shape of z.
+    <DERIVATIVES_OUT>
     <WORKERS>
 
     <RESULT>
@@ -178,6 +185,10 @@ def cross_entropy(
     >>> loss, grad = logits.cross_entropy(z, [0, 2], reduction="mean", return_grad=True)
     >>> print(loss.round(4), grad.round(3).tolist())
     0.8955 [[-0.107, 0.053, 0.053], [0.106, 0.288, -0.394]]
+    >>> buffer = np.empty((2, 3))  # reused in every step of a loop
+    >>> loss, grad = logits.cross_entropy(z, [0, 2], reduction="mean", grad_out=buffer)
+    >>> grad is buffer
+    True
     """
     function = "cross_entropy"
     if (target is None) == (target_logits is None):
@@ -213,7 +224,7 @@ def cross_entropy(
     return measured(
         rows, value, temperature=temperature, base=base, sample_weight=sample_weight, reduction=reduction, empty=empty,
         workers=workers, labels=labels, label_smoothing=label_smoothing, class_weight=class_weight,
-        return_grad=return_grad, return_hess=return_hess,
+        return_grad=return_grad, return_hess=return_hess, grad_out=grad_out, hess_out=hess_out,
     )  # fmt: skip
 
 
@@ -230,6 +241,8 @@ def kl_divergence(
     empty: float = float("nan"),
     return_grad: bool | str = False,
     return_hess: bool = False,
+    grad_out: Any = None,
+    hess_out: Any = None,
     workers: int | None = None,
 ) -> Any:
     """Kullback-Leibler divergence of p = softmax(z_p / T) from q = softmax(z_q / T), sum p ln(p / q).
@@ -248,6 +261,7 @@ def kl_divergence(
         ("p").
     return_hess : bool
         Also return the diagonal of the second derivative by z_q, q (1 - q) / T^2.
+    <DERIVATIVES_OUT>
     <WORKERS>
 
     <RESULT>
@@ -271,13 +285,14 @@ def kl_divergence(
     >>> logits.kl_divergence(student, teacher, temperature=2.0).round(4)
     array([0.0811])
     """
-    side = _side("kl_divergence", return_grad)
-    if check_flag("kl_divergence", "return_hess", return_hess) and side == "p":
-        raise ValueError("kl_divergence: return_hess is for the derivatives by z_q, not beside return_grad='p'")
+    side = _side("kl_divergence", return_grad, grad_out)
+    if (check_flag("kl_divergence", "return_hess", return_hess) or hess_out is not None) and side == "p":
+        name = "return_hess" if return_hess else "hess_out"
+        raise ValueError(f"kl_divergence: {name} is for the derivatives by z_q, not beside return_grad='p'")
     return measured(
         _pair("kl_divergence", z_p, z_q, axis), "kl", temperature=temperature, base=base, sample_weight=sample_weight,
         reduction=reduction, empty=empty, workers=workers, mapping=SIDES[side or "q"], return_grad=side is not None,
-        return_hess=return_hess,
+        return_hess=return_hess, grad_out=grad_out, hess_out=hess_out,
     )  # fmt: skip
 
 
@@ -293,6 +308,7 @@ def js_divergence(
     reduction: str = "none",
     empty: float = float("nan"),
     return_grad: bool | str = False,
+    grad_out: Any = None,
     workers: int | None = None,
 ) -> Any:
     """Jensen-Shannon divergence of p = softmax(z_p / T) and q = softmax(z_q / T): between 0 and ln 2, symmetric.
@@ -308,6 +324,7 @@ def js_divergence(
     return_grad : bool or {"p", "q"}
         Also return the derivative of the result by z_q, q (ln(q / m) - KL(q, m)) / 2T (True or "q"), or the same of p
         by z_p ("p").
+    <GRAD_OUT>
     <WORKERS>
 
     <RESULT>
@@ -323,20 +340,21 @@ def js_divergence(
     >>> print(logits.js_divergence([0.0, -float("inf")], [-float("inf"), 0.0], base=2))
     1.0
     """
-    side = _side("js_divergence", return_grad)
+    side = _side("js_divergence", return_grad, grad_out)
     return measured(
         _pair("js_divergence", z_p, z_q, axis), "js", temperature=temperature, base=base, sample_weight=sample_weight,
         reduction=reduction, empty=empty, workers=workers, mapping=SIDES[side or "q"], return_grad=side is not None,
+        grad_out=grad_out,
     )  # fmt: skip
 
 
-def _side(function: str, return_grad: Any) -> str | None:
+def _side(function: str, return_grad: Any, grad_out: Any) -> str | None:
     """By whose logits a divergence is derived."""
     if isinstance(return_grad, str) and return_grad in SIDES:
         return return_grad
     if not isinstance(return_grad, (bool, np.bool_)):
         raise ValueError(f"{function}: return_grad must be a bool, 'p' or 'q', got {return_grad!r}")
-    return "q" if return_grad else None
+    return "q" if return_grad or grad_out is not None else None
 
 
 def _pair(function: str, z_p: Any, z_q: Any, axis: Any) -> Rows:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastent._logit_rows import (
+    CODES,
     NOT_A_CLASS,
     Derivatives,
     Labels,
@@ -19,7 +20,6 @@ from fastent._logit_rows import (
 )
 from fastent._logits import engine
 from fastent._plan import check_out, log_of_base
-from fastent._rows.engine import DTYPES
 from fastent._threads import workers_for
 from fastent.logits._common import described
 from fastent.logits.losses import cross_entropy, measured
@@ -64,20 +64,13 @@ def log_sum_exp(z: Any, *, axis: int = -1, temperature: float = 1.0, workers: in
 def _entries(function: str, mapping: str, z: Any, axis: Any, temperature: Any, out: Any, workers: int | None) -> Any:
     rows = _rows(function, z, axis)
     temperature = check_temperature(function, temperature)
-    target = None
     if out is not None:
         check_out(function, out, rows.shape)
-        direct = out.dtype == rows.dtype and not np.may_share_memory(out, rows.arrays[0].values)
-        target = out if direct else None
     _, found, _ = reduce_logits(
-        rows, "log_sum_exp", temperature=temperature, derivatives=Derivatives(mapping), wants_values=False,
-        map_out=target, workers=workers,
+        rows, "log_sum_exp", temperature=temperature, derivatives=Derivatives(mapping, out=out), wants_values=False,
+        workers=workers,
     )  # fmt: skip
-    if out is None:
-        return found
-    if target is None:
-        out[...] = found
-    return out
+    return found
 
 
 @described
@@ -141,6 +134,7 @@ def entropy(
     reduction: str = "none",
     empty: float = float("nan"),
     return_grad: bool = False,
+    grad_out: Any = None,
     workers: int | None = None,
 ) -> Any:
     """Entropy of a = softmax(z / T), -sum a ln a.
@@ -154,6 +148,7 @@ def entropy(
     <REDUCED>
     return_grad : bool
         Also return the derivative by z, -a (ln a + H) / T.
+    <GRAD_OUT>
     <WORKERS>
 
     <RESULT>
@@ -173,7 +168,7 @@ def entropy(
     """
     return measured(
         _rows("entropy", z, axis), "entropy", temperature=temperature, base=base, sample_weight=sample_weight,
-        reduction=reduction, empty=empty, workers=workers, return_grad=return_grad,
+        reduction=reduction, empty=empty, workers=workers, return_grad=return_grad, grad_out=grad_out,
     )  # fmt: skip
 
 
@@ -329,9 +324,9 @@ def top_k_log_prob(
     temperature = check_temperature(function, temperature)
     divisor = log_of_base(function, base)
     if rows.count:
-        batch_shape, specs = rows.specs([None, None])
+        batch_shape, specs = rows.specs(None, None)
         engine.largest(
-            (*LARGEST_CODES, DTYPES[rows.dtype.name]), (0.0, *halves(temperature), divisor, 1.0),
+            (*LARGEST_CODES, CODES[rows.dtype]), (0.0, *halves(temperature), divisor, 1.0),
             batch_shape, rows.classes,
             (specs[0], None, None, None), values, places, int(k),
             workers_for(function, workers, rows.count * rows.classes),
