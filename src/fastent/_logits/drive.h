@@ -33,29 +33,23 @@ struct NAMED(found) {
     struct state state;
 };
 
-/* What will be read after the entries [start, start + n) of the group's rows: the next block, or the rows below. */
-INLINE void NAMED(look_ahead)(const logits_job *job, const logits_operand *operand, const int64_t *offsets, int rows,
-                              int64_t start, int64_t n, struct coming *coming) {
-    int64_t item = item_size(operand->dtype), further = start + (n < job->length ? n : rows * n);
-    for (int r = 0; r < rows; r++) {
-        coming[r].item = item;
-        coming[r].far = job->length <= block_length(job) && rows * job->length > NEAR_ENTRIES;
-        coming[r].from = operand->data + offsets[r] + further * item;
-    }
-}
-
 static void NAMED(collect)(const logits_job *job, const logits_operand *operand, const int64_t *offsets, int rows, int entropy,
                            REAL *buffer, char *raw, struct NAMED(found) *found) {
     struct NAMED(pieces) *pieces = &found->pieces;
     int64_t block = block_length(job);
     vd *lowest = job->value == LOGITS_KL ? &pieces->lowest : NULL;
     struct coming coming[VL];
+    for (int r = 0; r < rows; r++) {
+        coming[r].item = item_size(operand->dtype);
+        coming[r].far = job->length <= block && rows * job->length > NEAR_ENTRIES;
+    }
     found->state = no_entries();
     pieces->lowest = vset(INF);
     for (int64_t start = 0; start < job->length; start += block) {
         int64_t n = job->length - start < block ? job->length - start : block;
         NAMED(load_group)(operand, offsets, rows, start, n, buffer, raw, pieces);
-        NAMED(look_ahead)(job, operand, offsets, rows, start, n, coming);
+        for (int r = 0; r < rows; r++) /* the next block, or the rows below */
+            coming[r].from = operand->data + offsets[r] + (start + (n < job->length ? n : rows * n)) * coming[r].item;
         if (entropy)
             NAMED(collect_long_entropy)(job, pieces->of, n, coming, rows, &found->state, lowest);
         else

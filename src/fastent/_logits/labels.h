@@ -1,60 +1,66 @@
 /* Losses of labels, in lanes of floats, for rows of logits between -88 T and 88 T: for most rows there are.
  *
  * With the label's own entry left out the loss is ln(1 + R), R the sum of exp((z - z_label)/T) over the others: never a
- * difference, so that nothing has to be known of the largest entry, and the entries are walked once, in units of 1. What
- * floats have no room for shows in the largest distance from 0 or in the sum; such rows are done as all others are.
+ * difference, so that nothing has to be known of the largest entry, and the entries are walked once, in units of 1. Rows
+ * that floats have no room for are told by the bits of their exponents, or by the sum, and done as all others are.
  *
  * Included after drive.h for floats; see lanes.h.
  */
 
-#define ORDINARY 88.25f      /* as far from 0: exponents of exp(x) from -127, which counts as 0, to 127 */
+/* k/unit + base has k + 127 in its last eight bits, and no other bit but the first of its exponent: every number whose
+ * exponential is not between 2^-127, which counts as 0, and 2^128 leaves some other bit. */
+#define ORDINARY_UNIT 0x1p22f
+#define ORDINARY_BASE (2 + float_BIAS / ORDINARY_UNIT)
+#define ORDINARY_BITS UINT32_C(0x400000ff)
+
+#define ORDINARY 88.0        /* the same said of a logit over T */
 #define ORDINARY_SUM 0x1p-80 /* below, terms of 2^-127 might show */
-#define NO_TERM (-88.02969f) /* exp of this counts as 0 */
+#define NO_TERM (-87.9f)     /* exp of this counts as 0 */
 #define STEP (float_CHAINS * SL)
+#define AHEAD 2048           /* entries from the one that is read to the one that is fetched meanwhile */
 
 /* ln 2 in one part: what it lacks is made up for in the sum of a row, where most is of nearly the same exponent */
 #define ORDINARY_LN2 0x1.62e43p-1f
 
 struct ordinary_units {
     vs inverse_high, inverse_low;
-    vs limit;      /* of the distance of entries from 0 */
     float no_term; /* an entry that counts as none */
 };
 
 INLINE struct ordinary_units make_ordinary_units(const logits_job *job) {
-    const double temperature = 1 / job->inverse_high;
     return (struct ordinary_units){sset((float)job->inverse_high), sset(inverse_low_float(job)),
-                                   sset((float)(ORDINARY * temperature)), (float)(NO_TERM * temperature)};
+                                   (float)(NO_TERM / job->inverse_high)};
 }
 
 struct ordinary_sums {
     vs powers, lost, rests[float_CHAINS];
-    vs farthest; /* of the entries from 0 */
+    vsi bits; /* that any exponent had */
 };
 
 /* The same of up to VL rows, each in its lane. */
 struct ordinary_rows {
-    vd sum; /* of exp(z/T), without the label's */
-    vd farthest;
+    vd sum;     /* of exp(z/T), without the label's */
+    vd outside; /* 0 for rows of ordinary logits */
 };
 
-INLINE void begin_ordinary(struct ordinary_sums *sums) {
-    sums->powers = sums->lost = sset(0);
+INLINE struct ordinary_sums no_ordinary_sums(void) {
+    struct ordinary_sums sums = {.powers = sset(0), .lost = sset(0), .bits = sset_bits(0)};
     for (int c = 0; c < float_CHAINS; c++)
-        sums->rests[c] = sset(0);
+        sums.rests[c] = sset(0);
+    return sums;
 }
 
-/* Adds q 2^k of exp(z/T) = 2^k (1 + q) to chain c; returns 2^k. `plain`: T is 1. */
-INLINE vs add_ordinary(vs z, const struct ordinary_units *units, int plain, int c, struct ordinary_sums *sums) {
-    const vs rounder = sset(float_ROUNDER + float_BIAS);
+/* Adds q 2^k of exp(z/T) = 2^k (1 + q) to chain c; returns 2^k, and its exponent among the bits. `plain`: T is 1. */
+INLINE vs add_ordinary(vs z, const struct ordinary_units *units, int plain, int c, struct ordinary_sums *sums, vsi *bits) {
+    const vs base = sset(ORDINARY_BASE);
     vs x = plain ? z : z * units->inverse_high;
-    vs rounded = sfma(x, sset((float)(1 / LN2)), rounder), power = sfrom_bits(sshift_bits(rounded));
-    vs r = sfma(rounded - rounder, sset(-ORDINARY_LN2), x);
+    vs rounded = sfma(x, sset((float)(1 / LN2) / ORDINARY_UNIT), base), power = sfrom_bits(sshift_bits(rounded));
+    vs r = sfma(rounded - base, sset(-ORDINARY_LN2 * ORDINARY_UNIT), x);
     if (!plain)
         r += slost_product(z, units->inverse_high, x) + z * units->inverse_low;
     vs q = sfma(r * r, spolynomial(r, EXP_FLOATS, COUNT(EXP_FLOATS)), r);
     sums->rests[c] = sfma(power, q, sums->rests[c]);
-    sums->farthest = sfarther(z, sums->farthest);
+    *bits = sbits(rounded);
     return power;
 }
 
@@ -64,22 +70,33 @@ INLINE void add_ordinary_powers(vs powers, struct ordinary_sums *sums) {
     sums->lost += lost;
 }
 
-/* n entries, a multiple of STEP. */
-INLINE void add_ordinary_steps(const float *x, int64_t n, const struct ordinary_units *units, int plain,
-                               struct coming coming, struct ordinary_sums *sums) {
-    vs powers[float_CHAINS];
-    for (int64_t i = 0; i < n; i += STEP) {
-        const char *line = coming.from + i * coming.item;
-        for (int c = 0; c < float_CHAINS; c++) {
-            if (coming.far)
-                PREFETCH_SECOND(line + c * SL * coming.item);
-            else
-                PREFETCH(line + c * SL * coming.item);
-            powers[c] = add_ordinary(sload(x + i + c * SL), units, plain, c, sums);
-        }
-        add_ordinary_powers((powers[0] + powers[1]) + (powers[2] + powers[3]), sums);
-    }
+/* One vector. */
+INLINE void add_ordinary_vector(vs z, const struct ordinary_units *units, int plain, struct ordinary_sums *sums) {
+    vsi bits;
+    add_ordinary_powers(add_ordinary(z, units, plain, 0, sums, &bits), sums);
+    sums->bits |= bits;
 }
+
+INLINE struct coming behind(struct coming coming, int64_t entries) {
+    coming.from += entries * coming.item;
+    return coming;
+}
+
+/* As many vectors as there are chains; returns their powers of two. */
+INLINE vs add_ordinary_step(const float *x, const struct ordinary_units *units, int plain, struct coming coming,
+                            struct ordinary_sums *sums) {
+    vs powers[float_CHAINS];
+    vsi bits[float_CHAINS];
+    for (int c = 0; c < float_CHAINS; c++) {
+        PREFETCH(coming.from + c * SL * coming.item);
+        powers[c] = add_ordinary(sload(x + c * SL), units, plain, c, sums, bits + c);
+    }
+    sums->bits = sany_bits(bits[2], bits[3], sany_bits(bits[0], bits[1], sums->bits));
+    return (powers[0] + powers[1]) + (powers[2] + powers[3]);
+}
+
+/* Not 0 in lanes of logits that are not ordinary. */
+INLINE vs outside(vsi bits) { return sabs(sfrom_int(bits & sset_bits(~ORDINARY_BITS))); }
 
 INLINE vd ordinary_sum(const struct ordinary_sums *sums) {
     return sfold(SUM, sums->powers) + sfold(SUM, chained_float(sums->rests) + sums->lost);
@@ -87,71 +104,68 @@ INLINE vd ordinary_sum(const struct ordinary_sums *sums) {
 
 /* ---- rows one by one ---- */
 
-INLINE struct coming behind(struct coming coming, int64_t entries) {
-    coming.from += entries * coming.item;
-    return coming;
-}
-
-/* `length` entries of a chunk but number `out`, if that is one of them. */
-INLINE void add_ordinary_chunk(const float *x, int64_t length, int64_t out, const struct ordinary_units *units, int plain,
+/* n entries, a multiple of STEP: two steps at a time, which saves time and loses little among many terms. */
+INLINE void add_ordinary_steps(const float *x, int64_t n, const struct ordinary_units *units, int plain,
                                struct coming coming, struct ordinary_sums *sums) {
-    float copy[STEP];
-    int64_t whole = length / STEP * STEP, cut = out >= 0 && out < whole ? out / STEP * STEP : whole;
-    add_ordinary_steps(x, cut, units, plain, coming, sums);
-    if (cut < whole) {
-        memcpy(copy, x + cut, sizeof(copy));
-        copy[out - cut] = units->no_term;
-        add_ordinary_steps(copy, STEP, units, plain, behind(coming, cut), sums);
-        cut += STEP;
-        add_ordinary_steps(x + cut, whole - cut, units, plain, behind(coming, cut), sums);
+    int64_t i = 0;
+    for (; i + 2 * STEP <= n; i += 2 * STEP) {
+        vs powers = add_ordinary_step(x + i, units, plain, behind(coming, i), sums);
+        powers += add_ordinary_step(x + i + STEP, units, plain, behind(coming, i + STEP), sums);
+        add_ordinary_powers(powers, sums);
     }
-    for (int64_t i = whole; i < length; i += SL) {
-        sstore(copy, part_float(x, length, i, units->no_term));
-        if (out >= i && out < i + SL)
-            copy[out - i] = units->no_term;
-        sums->powers += add_ordinary(sload(copy), units, plain, 0, sums);
-    }
+    if (i < n)
+        add_ordinary_powers(add_ordinary_step(x + i, units, plain, behind(coming, i), sums), sums);
 }
 
 /* The sum over n entries of a row, lane by lane; entry number `label` is left out, if it is one of them. */
 INLINE vd sum_ordinary(const float *x, int64_t n, int64_t label, const struct ordinary_units *units, int plain,
-                       struct coming coming, vs *farthest) {
-    struct ordinary_sums sums;
-    vd total = vset(0);
-    sums.farthest = *farthest;
-    for (int64_t start = 0; start < n && !sany(slt(units->limit, sums.farthest)); start += float_CHUNK) {
-        int64_t length = n - start < float_CHUNK ? n - start : float_CHUNK;
-        begin_ordinary(&sums);
-        add_ordinary_chunk(x + start, length, label - start, units, plain, behind(coming, start), &sums);
-        total += ordinary_sum(&sums);
+                       struct coming coming, vsi *bits) {
+    struct ordinary_sums sums = no_ordinary_sums();
+    float copy[STEP];
+    int64_t whole = n / STEP * STEP, cut = label >= 0 && label < whole ? label / STEP * STEP : whole;
+    sums.bits = *bits;
+    add_ordinary_steps(x, cut, units, plain, coming, &sums);
+    if (cut < whole) {
+        memcpy(copy, x + cut, sizeof(copy));
+        copy[label - cut] = units->no_term;
+        add_ordinary_steps(copy, STEP, units, plain, behind(coming, cut), &sums);
+        cut += STEP;
+        add_ordinary_steps(x + cut, whole - cut, units, plain, behind(coming, cut), &sums);
     }
-    *farthest = sums.farthest;
-    return total;
+    for (int64_t i = whole; i < n; i += SL) {
+        sstore(copy, part_float(x, n, i, units->no_term));
+        if (label >= i && label < i + SL)
+            copy[label - i] = units->no_term;
+        add_ordinary_vector(sload(copy), units, plain, &sums);
+    }
+    *bits = sums.bits;
+    return ordinary_sum(&sums);
 }
 
 INLINE void sum_ordinary_long(struct walk_float *walk, const struct ordinary_units *units, int plain, struct ordinary_rows *found) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
     struct pieces_float *pieces = &walk->z.pieces;
-    struct coming coming[VL];
-    int64_t block = block_length(job), n;
-    vd sums[VL], far[VL];
-    vs farthest[VL];
+    int64_t block = block_length(job), item = item_size(job->z.dtype), n;
+    vd sums[VL], others[VL];
+    vsi bits[VL];
     for (int r = 0; r < g->rows; r++) {
         sums[r] = vset(0);
-        farthest[r] = sset(0);
+        bits[r] = sset_bits(0);
     }
     for (int64_t start = 0; start < job->length; start += n) {
         n = job->length - start < block ? job->length - start : block;
         load_group_float(&job->z, g->z, g->rows, start, n, walk->w->z, walk->w->raw, pieces);
-        look_ahead_float(job, &job->z, g->z, g->rows, start, n, coming);
-        for (int r = 0; r < g->rows; r++)
-            sums[r] += sum_ordinary(pieces->of[r], n, job->labels[g->index[r]] - start, units, plain, coming[r], farthest + r);
+        for (int r = 0; r < g->rows; r++) {
+            const struct coming coming = {job->z.data + g->z[r] + (start + AHEAD) * item, item, 0};
+            if (!sany(slt(sset(0), outside(bits[r]))))
+                sums[r] += sum_ordinary(pieces->of[r], n, job->labels[g->index[r]] - start, units, plain, coming, bits + r);
+        }
     }
     for (int r = 0; r < g->rows; r++)
-        far[r] = vmax(swiden(farthest[r], 0), swiden(farthest[r], 1));
+        others[r] = sfold(HIGHEST, outside(bits[r]));
     found->sum = across_lanes(SUM, sums, g->rows);
-    found->farthest = across_lanes(HIGHEST, far, g->rows);
+    found->outside = across_lanes(HIGHEST, others, g->rows);
 }
 
 /* ---- rows side by side ---- */
@@ -169,30 +183,29 @@ static int64_t lay_ordinary_beside(struct walk_float *walk, const struct ordinar
 
 INLINE void sum_ordinary_beside(const float *columns, int64_t count, const struct ordinary_units *units, int plain,
                                 struct coming coming, struct ordinary_rows *found) {
-    struct ordinary_sums sums;
+    struct ordinary_sums sums = no_ordinary_sums();
     int64_t whole = count / float_CHAINS * STEP;
-    sums.farthest = sset(0);
-    begin_ordinary(&sums);
-    add_ordinary_steps(columns, whole, units, plain, coming, &sums);
+    for (int64_t i = 0; i < whole; i += STEP)
+        add_ordinary_powers(add_ordinary_step(columns + i, units, plain, behind(coming, i), &sums), &sums);
     for (int64_t i = whole; i < count * SL; i += SL)
-        add_ordinary_powers(add_ordinary(sload(columns + i), units, plain, 0, &sums), &sums);
+        add_ordinary_vector(sload(columns + i), units, plain, &sums);
     found->sum = ordinary_sum(&sums);
-    found->farthest = sfold(HIGHEST, sums.farthest);
+    found->outside = sfold(HIGHEST, outside(sums.bits));
 }
 
 /* ---- whole groups ---- */
 
 /* What the sums say about the rows, with the label in the place of the top; the numbers of the rows, and of their entries.
  * Rows that are not ordinary are done in the other way. */
-static void finish_label_losses(struct walk_float *walk, const struct ordinary_units *units, const struct ordinary_rows *found) {
+static void finish_label_losses(struct walk_float *walk, const struct ordinary_rows *found) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
     const vd lacking = vset((double)ORDINARY_LN2 - LN2);
-    vd exponent, logit = vload(g->label_logit);
+    vd exponent, logit = vload(g->label_logit), x = logit * vset(job->inverse_high);
     vsplit(found->sum, &exponent);
-    vd sum = vfma(found->sum, lacking * exponent, found->sum), ratio = vexp_times(-logit * vset(job->inverse_high), sum);
-    vm near = vle(vmax(vabs(logit), found->farthest), swiden(units->limit, 0));
-    vm ordinary = vle(vset(ORDINARY_SUM), vselect(near, vselect(vlt(ratio, vset(INF)), sum, vset(0)), vset(0)));
+    vd sum = vfma(found->sum, lacking * exponent, found->sum), ratio = vexp_times(-x, sum);
+    vd distance = vselect(veq(found->outside, vset(0)), vabs(x), vset(INF));
+    vm ordinary = vle(vset(ORDINARY_SUM), vselect(vle(distance, vset(ORDINARY)), vselect(vlt(sum, vset(INF)), sum, vset(0)), vset(0)));
     if (job->mapping || job->class_weights) {
         struct state *s = &walk->z.state;
         vd of_label = sum / ratio, valid = vselect(ordinary, vset(1), vset(NOT_A_NUMBER));
@@ -229,7 +242,7 @@ INLINE void label_losses(const logits_job *job, struct group *groups, int count,
         sum_ordinary_beside((const float *)w->columns + i * room, vectors, &units, plain, coming, found + i);
     }
     for (int i = 0; i < count; i++)
-        finish_label_losses(walks + i, &units, found + i);
+        finish_label_losses(walks + i, found + i);
 }
 
 static void do_label_losses(const logits_job *job, struct group *groups, int count, struct workspace *w) {

@@ -107,8 +107,8 @@ INLINE void sbeside(const float *const *streams, int64_t at, vs *columns) {
 
 /* Where number i of a stream is among all columns. */
 INLINE int64_t splace_beside(int stream, int64_t i) {
-    int64_t column = i / 8 * 4 + i % 4;
-    return column * SL + stream / 4 * 8 + i % 8 / 4 * 4 + stream % 4;
+    uint64_t at = (uint64_t)i, lane = (uint64_t)stream;
+    return (int64_t)((at / 8 * 4 + at % 4) * SL + lane / 4 * 8 + at % 8 / 4 * 4 + lane % 4);
 }
 
 /* The last n < 8. */

@@ -68,8 +68,7 @@ INLINE vs snarrow(vd lower, vd upper) {
 INLINE vs sfma(vs a, vs b, vs c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE vs smin(vs a, vs b) { return _mm512_min_ps(a, b); }
 INLINE vs smax(vs a, vs b) { return _mm512_max_ps(a, b); }
-/* The larger of abs(x) and `far`, which is not negative. */
-INLINE vs sfarther(vs x, vs far) { return _mm512_range_ps(x, far, 0xb); }
+INLINE vsi sany_bits(vsi a, vsi b, vsi c) { return (vsi)_mm512_ternarylogic_epi32((__m512i)a, (__m512i)b, (__m512i)c, 0xfe); }
 INLINE sm slt(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 INLINE sm sequal(vs a, vs b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
 INLINE sm sbits_below(vsi a, vsi b) { return _mm512_cmplt_epu32_mask((__m512i)a, (__m512i)b); }
@@ -86,6 +85,7 @@ INLINE vs sfma(vs a, vs b, vs c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE vs smin(vs a, vs b) { return _mm256_min_ps(a, b); }
 INLINE vs smax(vs a, vs b) { return _mm256_max_ps(a, b); }
 INLINE sm slt(vs a, vs b) { return (sm)(a < b); }
+INLINE vsi sany_bits(vsi a, vsi b, vsi c) { return a | b | c; }
 INLINE sm sequal(vs a, vs b) { return (sm)(a == b); }
 INLINE sm sbits_below(vsi a, vsi b) { return (sm)(a < b); }
 INLINE vs sselect(sm m, vs yes, vs no) { return _mm256_blendv_ps(no, yes, (vs)m); }
@@ -108,9 +108,6 @@ INLINE vs spad(vs x, int64_t n, float filling) {
 }
 
 INLINE vs sabs(vs x) { return sfrom_bits(sbits(x) & sset_bits(UINT32_MAX >> 1)); }
-#if !defined(VEC_AVX512)
-INLINE vs sfarther(vs x, vs far) { return smax(sabs(x), far); }
-#endif
 
 /* SL float16 numbers as floats */
 INLINE vs sfrom_halves(const char *source) {
