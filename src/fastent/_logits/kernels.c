@@ -25,6 +25,7 @@ struct group {
 struct workspace {
     void *z, *u, *map, *diagonal, *again, *columns;
     char *raw;
+    int low; /* whether logits were found that are too low for labels.h */
 };
 
 INLINE int is_strided(const logits_operand *operand) {
@@ -386,6 +387,7 @@ static void rows(const logits_job *job, int64_t begin, int64_t end, void *scratc
     struct group groups[GROUPS] = {0};
     int together = (int)rows_together(job), most = groups_together(job);
     lay_out(&w, scratch, job);
+    w.low = 0;
     for (int64_t row = begin; row < end;) {
         int count = 0;
         while (count < most && row < end) {

@@ -2,7 +2,9 @@
  *
  * With the label's own entry left out the loss is ln(1 + R), R the sum of exp((z - z_label)/T) over the others: never a
  * difference, so that nothing has to be known of the largest entry, and the entries are walked once, in units of 1. Rows
- * that floats have no room for are told by the bits of their exponents, or by the sum, and done as all others are.
+ * that floats have no room for are told by the bits of their exponents, or by the sum, and done as all others are; but
+ * classes that are masked by a low number are no terms of the sum, and so are raised to the lowest that counts as none. A
+ * job looks for them once it has found one: the bits of other rows are the same either way.
  *
  * Included after drive.h for floats; see lanes.h.
  */
@@ -64,10 +66,11 @@ INLINE vs add_ordinary(vs z, const struct ordinary_units *units, int plain, int 
     return power;
 }
 
+/* What the sum loses is kept; that of positive numbers is told by the larger one. */
 INLINE void add_ordinary_powers(vs powers, struct ordinary_sums *sums) {
-    vs lost;
-    sums->powers = stwo_sum(sums->powers, powers, &lost);
-    sums->lost += lost;
+    vs larger = smax(powers, sums->powers), smaller = smin(powers, sums->powers);
+    sums->powers += powers;
+    sums->lost += smaller - (sums->powers - larger);
 }
 
 /* One vector. */
@@ -97,6 +100,19 @@ INLINE vs add_ordinary_step(const float *x, const struct ordinary_units *units, 
 
 /* Not 0 in lanes of logits that are not ordinary. */
 INLINE vs outside(vsi bits) { return sabs(sfrom_int(bits & sset_bits(~ORDINARY_BITS))); }
+
+INLINE int is_outside(vsi bits) { return sany(slt(sset(0), outside(bits))); }
+
+/* n entries, none of them too low; NaN stays. */
+INLINE void raise_low(float *to, const float *x, int64_t n, const struct ordinary_units *units) {
+    for (int64_t i = 0; i < n; i += SL) {
+        vs raised = smax(sset(units->no_term), part_float(x, n, i, 0));
+        if (i + SL <= n)
+            sstore(to + i, raised);
+        else
+            sstore_part(to + i, raised, n - i);
+    }
+}
 
 INLINE vd ordinary_sum(const struct ordinary_sums *sums) {
     return sfold(SUM, sums->powers) + sfold(SUM, chained_float(sums->rests) + sums->lost);
@@ -142,6 +158,21 @@ INLINE vd sum_ordinary(const float *x, int64_t n, int64_t label, const struct or
     return ordinary_sum(&sums);
 }
 
+/* The same of entries that may be too low. */
+INLINE vd sum_block(const float *x, int64_t n, int64_t label, const struct ordinary_units *units, int plain, struct coming coming,
+                    vsi *bits, struct workspace *w) {
+    const vsi before = *bits;
+    if (!w->low) {
+        vd sum = sum_ordinary(x, n, label, units, plain, coming, bits);
+        if (!is_outside(*bits))
+            return sum;
+        w->low = 1;
+        *bits = before;
+    }
+    raise_low(w->again, x, n, units);
+    return sum_ordinary(w->again, n, label, units, plain, coming, bits);
+}
+
 INLINE void sum_ordinary_long(struct walk_float *walk, const struct ordinary_units *units, int plain, struct ordinary_rows *found) {
     const logits_job *job = walk->job;
     const struct group *g = walk->group;
@@ -158,8 +189,8 @@ INLINE void sum_ordinary_long(struct walk_float *walk, const struct ordinary_uni
         load_group_float(&job->z, g->z, g->rows, start, n, walk->w->z, walk->w->raw, pieces);
         for (int r = 0; r < g->rows; r++) {
             const struct coming coming = {job->z.data + g->z[r] + (start + AHEAD) * item, item, 0};
-            if (!sany(slt(sset(0), outside(bits[r]))))
-                sums[r] += sum_ordinary(pieces->of[r], n, job->labels[g->index[r]] - start, units, plain, coming, bits + r);
+            if (!is_outside(bits[r]))
+                sums[r] += sum_block(pieces->of[r], n, job->labels[g->index[r]] - start, units, plain, coming, bits + r, walk->w);
         }
     }
     for (int r = 0; r < g->rows; r++)
@@ -181,14 +212,29 @@ static int64_t lay_ordinary_beside(struct walk_float *walk, const struct ordinar
     return count;
 }
 
-INLINE void sum_ordinary_beside(const float *columns, int64_t count, const struct ordinary_units *units, int plain,
-                                struct coming coming, struct ordinary_rows *found) {
+INLINE struct ordinary_sums sum_ordinary_columns(const float *columns, int64_t count, const struct ordinary_units *units, int plain,
+                                        struct coming coming) {
     struct ordinary_sums sums = no_ordinary_sums();
     int64_t whole = count / float_CHAINS * STEP;
     for (int64_t i = 0; i < whole; i += STEP)
         add_ordinary_powers(add_ordinary_step(columns + i, units, plain, behind(coming, i), &sums), &sums);
     for (int64_t i = whole; i < count * SL; i += SL)
         add_ordinary_vector(sload(columns + i), units, plain, &sums);
+    return sums;
+}
+
+/* The same of entries that may be too low. */
+INLINE void sum_ordinary_beside(float *columns, int64_t count, const struct ordinary_units *units, int plain,
+                                struct coming coming, struct workspace *w, struct ordinary_rows *found) {
+    struct ordinary_sums sums;
+    if (!w->low) {
+        sums = sum_ordinary_columns(columns, count, units, plain, coming);
+        w->low = is_outside(sums.bits);
+    }
+    if (w->low) {
+        raise_low(columns, columns, count * SL, units);
+        sums = sum_ordinary_columns(columns, count, units, plain, coming);
+    }
     found->sum = ordinary_sum(&sums);
     found->outside = sfold(HIGHEST, outside(sums.bits));
 }
@@ -239,7 +285,7 @@ INLINE void label_losses(const logits_job *job, struct group *groups, int count,
             sum_ordinary_long(walks + i, &units, plain, found + i);
     for (int i = 0; i < count && lie_beside_float(job); i++) {
         const struct coming coming = {job->z.data + groups[i].z[0] + count * groups[i].rows * job->length * item, item, 0};
-        sum_ordinary_beside((const float *)w->columns + i * room, vectors, &units, plain, coming, found + i);
+        sum_ordinary_beside((float *)w->columns + i * room, vectors, &units, plain, coming, w, found + i);
     }
     for (int i = 0; i < count; i++)
         finish_label_losses(walks + i, found + i);
