@@ -91,3 +91,79 @@ def test_entropy_of_many_equal_terms(dtype: str, bound: float, k: int) -> None:
             rest = (k - 1) * mpmath.exp(-gap)
             want = mpmath.log1p(rest) + rest * gap / (1 + rest)
         assert abs(float(logits.entropy(z)) - want) <= bound * float(np.spacing(np.asarray(float(want), dtype)))
+
+
+def label_losses(z: np.ndarray, labels: np.ndarray, temperature: float) -> np.ndarray:
+    """In long doubles."""
+    x = z.astype(np.longdouble) / np.longdouble(temperature)
+    each, tops = np.arange(len(z)), x.argmax(axis=1)
+    shares = np.exp(x - x[each, tops][:, None])
+    shares[each, tops] = 0
+    return (x[each, tops] - x[each, labels]) + np.log1p(np.sort(shares, axis=1).sum(axis=1))
+
+
+def ordinary(rows: int, classes: int, temperature: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(classes)
+    z = (3 * rng.standard_normal((rows, classes)) * temperature).astype(np.float32)
+    labels = rng.integers(0, classes, rows)
+    labels[:2] = 0, classes - 1
+    return z, labels
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.3])
+@pytest.mark.parametrize("classes", [4, 7, 100, 257, 1000, 9000])
+def test_label_losses_at_the_ends_of_what_floats_hold(classes: int, temperature: float) -> None:
+    """Where exponentials leave the range of floats, and where the bits of a number could hide that."""
+    ends = [
+        86.0, 87.67, 87.69, 87.9, 88.0, 88.03, 88.25, 88.5, 89.0, 120.0, 1e3, 2_907_182.0, 2_907_270.0, 5_814_539.0,
+        7_268_174.0, 8_721_897.0, 1e9, 3e38,
+    ]  # fmt: skip
+    z, labels = ordinary(4 * len(ends), classes, temperature)
+    for row, end in enumerate(np.repeat(np.array(ends) * temperature, 4).astype(np.float32)):
+        sign, place = (-1) ** row, (labels[row] + 1 + row % 3) % classes
+        z[row, place if row % 4 < 2 else labels[row]] = sign * end
+    want = label_losses(z, labels, temperature)
+    assert logits.cross_entropy(z, labels, temperature=temperature) == pytest.approx(want.astype(float), rel=3e-7)
+
+
+@pytest.mark.parametrize("low", [-INF, -3e38, -1e9, -5e6, -88.0])
+@pytest.mark.parametrize("classes", [5, 100, 300, 9000])
+def test_masked_classes_are_no_terms_of_label_losses(classes: int, low: float) -> None:
+    z, labels = ordinary(40, classes, 1.0)
+    masked = np.random.default_rng(1).random(z.shape) < 0.3
+    masked[:8] = False
+    masked[np.arange(len(z)), labels] = False
+    want, gradient = logits.cross_entropy(np.where(masked, np.float32(-80), z), labels, return_grad=True)
+    loss, found = logits.cross_entropy(np.where(masked, np.float32(low), z), labels, return_grad=True)
+    assert loss == pytest.approx(want, rel=3e-7)
+    assert np.allclose(found, gradient, rtol=1e-6, atol=1e-30)
+    assert np.abs(found[masked]).max() < 1e-30
+
+
+@pytest.mark.parametrize("classes", [5, 100, 300, 9000])
+def test_label_losses_depend_on_nothing_but_the_row(classes: int) -> None:
+    z, labels = ordinary(70, classes, 1.0)
+    z[3, labels[3] - 1], z[11, labels[11] - 1], z[20, labels[20] - 1], z[33, labels[33] - 1] = -INF, np.nan, 200, -2e9
+    z[40:50, labels[40:50].max() - 1] = -INF
+    alone = [logits.cross_entropy(row[None], [label], return_grad=True) for row, label in zip(z, labels, strict=True)]
+    for workers in (1, 2):
+        loss, gradient = logits.cross_entropy(z, labels, return_grad=True, workers=workers)
+        assert np.array_equal(loss, np.concatenate([one[0] for one in alone]), equal_nan=True)
+        assert np.array_equal(gradient, np.concatenate([one[1] for one in alone]), equal_nan=True)
+        assert np.array_equal(loss, logits.cross_entropy(z, labels, workers=workers), equal_nan=True)
+
+
+@pytest.mark.parametrize("classes", [10, 300])
+def test_derivatives_of_confidently_wrong_rows(classes: int) -> None:
+    z, labels = ordinary(20, classes, 1.0)
+    tops = (labels + 1) % classes
+    each = np.arange(len(z))
+    z[each, tops] = np.linspace(15, 80, len(z))
+    shares = np.exp(z.astype(np.longdouble) - z[each, tops][:, None])
+    others = np.where(np.arange(classes) == tops[:, None], 0, shares).sum(axis=1)
+    shares /= (1 + others)[:, None]
+    _, gradient, curvature = logits.cross_entropy(z, labels, return_grad=True, return_hess=True)
+    want = shares.copy()
+    want[each, labels] -= 1
+    assert np.allclose(gradient, want.astype(float), rtol=1e-6, atol=1e-38)
+    assert curvature[each, tops] == pytest.approx((others / (1 + others) ** 2).astype(float), rel=1e-6, abs=1e-38)
