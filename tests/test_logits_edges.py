@@ -153,12 +153,13 @@ def test_label_losses_depend_on_nothing_but_the_row(classes: int) -> None:
         assert np.array_equal(loss, logits.cross_entropy(z, labels, workers=workers), equal_nan=True)
 
 
-@pytest.mark.parametrize("classes", [10, 300])
-def test_derivatives_of_confidently_wrong_rows(classes: int) -> None:
+@pytest.mark.parametrize("low", [0.0, -1e9, -INF])
+@pytest.mark.parametrize("classes", [10, 300, 9000])
+def test_derivatives_of_confidently_wrong_rows(classes: int, low: float) -> None:
     z, labels = ordinary(20, classes, 1.0)
-    tops = (labels + 1) % classes
-    each = np.arange(len(z))
+    tops, masked, each = (labels + 1) % classes, (labels + 2) % classes, np.arange(len(z))
     z[each, tops] = np.linspace(15, 80, len(z))
+    z[each, masked] = low
     shares = np.exp(z.astype(np.longdouble) - z[each, tops][:, None])
     others = np.where(np.arange(classes) == tops[:, None], 0, shares).sum(axis=1)
     shares /= (1 + others)[:, None]
@@ -167,3 +168,15 @@ def test_derivatives_of_confidently_wrong_rows(classes: int) -> None:
     want[each, labels] -= 1
     assert np.allclose(gradient, want.astype(float), rtol=1e-6, atol=1e-38)
     assert curvature[each, tops] == pytest.approx((others / (1 + others) ** 2).astype(float), rel=1e-6, abs=1e-38)
+
+
+@pytest.mark.parametrize("classes", [100, 256, 2048, 4096, 50_257])
+def test_label_losses_of_many_equal_terms(classes: int) -> None:
+    """Sums of floats lose the same with each of them."""
+    for term in (-13.5, -12.8125, -7.9375, -1.75, 0.38):
+        for label in (8.0, 20 + np.log(classes)):
+            z = np.full((1, classes), term, np.float32)
+            z[0, 0] = label
+            want = label_losses(z, np.array([0]), 1.0)
+            found = logits.cross_entropy(z, [0])
+            assert abs(found - want) < 2 * np.spacing(want.astype(np.float32)), (term, label)

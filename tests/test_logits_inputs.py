@@ -271,6 +271,11 @@ REFUSALS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         lambda: logits.kl_divergence(Z, Z, grad_out=LAYOUTS["read-only"](np.zeros((2, 3)))), ValueError,
         "grad_out must be writeable",
     ),
+    "out masked": (lambda: logits.softmax(Z, out=np.ma.zeros((2, 3))), TypeError, "plain NumPy array, got MaskedArray"),
+    "grad_out repeated": (
+        lambda: logits.cross_entropy(Z, [0, 1], grad_out=np.lib.stride_tricks.as_strided(np.zeros(3), (2, 3), (0, 8))),
+        ValueError, "grad_out must have memory for each number",
+    ),
     "hess_out shape": (
         lambda: logits.binary_cross_entropy(0.5, 1, hess_out=np.zeros(1)), ValueError, r"hess_out.*shape \(\), got",
     ),

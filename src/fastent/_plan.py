@@ -127,14 +127,16 @@ def _check_where(function: str, where: Any, shape: tuple[int, ...]) -> np.ndarra
 
 
 def check_out(function: str, out: Any, shape: tuple[int, ...], name: str = "out") -> None:
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: {name} must be a NumPy array, got {type(out).__name__}")
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"{function}: {name} must be a plain NumPy array, got {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"{function}: {name} must have shape {shape}, got {out.shape}")
     if out.dtype.kind != "f" and out.dtype.name != "bfloat16":
         raise TypeError(f"{function}: {name} must have a floating-point dtype, got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{function}: {name} must be writeable, got a read-only array")
+    if out.size > 1 and any(step == 0 and n > 1 for n, step in zip(out.shape, out.strides, strict=True)):
+        raise ValueError(f"{function}: {name} must have memory for each number, got an array that repeats itself")
 
 
 def _broadcast_rows(function: str, p: Array, q: Array, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ INLINE void NAMED(lay_out_rows)(const logits_job *job, const struct state *s, do
     vd above = above_shift(s);
     OP(store_narrow)(rows->top, s->top);
     OP(store_narrow)(rows->above, above);
-    OP(store_narrow)(rows->lowest, above - vset(floor / job->inverse_high));
+    OP(store_narrow)(rows->lowest, (s->exponent * vset(LN2) - vset(floor)) * vset(1 / job->inverse_high));
     OP(store_narrow)(rows->shift, s->shift);
     OP(store_narrow)(rows->exponent, s->exponent);
     OP(store_narrow)(rows->rounder, vset(CONSTANT(ROUNDER) + CONSTANT(BIAS) + offset) - s->exponent);

@@ -19,6 +19,7 @@
 #define ORDINARY_SUM 0x1p-80 /* below, terms of 2^-127 might show */
 #define NO_TERM (-87.9f)     /* exp of this counts as 0 */
 #define STEP (float_CHAINS * SL)
+#define ORDINARY_CHUNK (8 * STEP)
 #define AHEAD 2048           /* entries from the one that is read to the one that is fetched meanwhile */
 
 /* ln 2 in one part: what it lacks is made up for in the sum of a row, where most is of nearly the same exponent */
@@ -35,7 +36,8 @@ INLINE struct ordinary_units make_ordinary_units(const logits_job *job) {
 }
 
 struct ordinary_sums {
-    vs powers, lost, rests[float_CHAINS];
+    vs powers, lost; /* the second: by roundings of the first */
+    vs rests[float_CHAINS];
     vsi bits; /* that any exponent had */
 };
 
@@ -45,8 +47,8 @@ struct ordinary_rows {
     vd outside; /* 0 for rows of ordinary logits */
 };
 
-INLINE struct ordinary_sums no_ordinary_sums(void) {
-    struct ordinary_sums sums = {.powers = sset(0), .lost = sset(0), .bits = sset_bits(0)};
+INLINE struct ordinary_sums no_ordinary_sums(vsi bits) {
+    struct ordinary_sums sums = {.powers = sset(0), .lost = sset(0), .bits = bits};
     for (int c = 0; c < float_CHAINS; c++)
         sums.rests[c] = sset(0);
     return sums;
@@ -66,7 +68,7 @@ INLINE vs add_ordinary(vs z, const struct ordinary_units *units, int plain, int 
     return power;
 }
 
-/* What the sum loses is kept; that of positive numbers is told by the larger one. */
+/* What the sum loses is kept: with positive numbers, or a smaller negative one, the larger one tells. */
 INLINE void add_ordinary_powers(vs powers, struct ordinary_sums *sums) {
     vs larger = smax(powers, sums->powers), smaller = smin(powers, sums->powers);
     sums->powers += powers;
@@ -85,17 +87,35 @@ INLINE struct coming behind(struct coming coming, int64_t entries) {
     return coming;
 }
 
-/* As many vectors as there are chains; returns their powers of two. */
-INLINE vs add_ordinary_step(const float *x, const struct ordinary_units *units, int plain, struct coming coming,
-                            struct ordinary_sums *sums) {
-    vs powers[float_CHAINS];
-    vsi bits[float_CHAINS];
-    for (int c = 0; c < float_CHAINS; c++) {
-        PREFETCH(coming.from + c * SL * coming.item);
-        powers[c] = add_ordinary(sload(x + c * SL), units, plain, c, sums, bits + c);
+/* The chains go to the sum that keeps what it loses: long ones would lose the same with each of many equal terms. */
+INLINE void settle_rests(struct ordinary_sums *sums) {
+    add_ordinary_powers(chained_float(sums->rests), sums);
+    for (int c = 0; c < float_CHAINS; c++)
+        sums->rests[c] = sset(0);
+}
+
+INLINE vd ordinary_sum(struct ordinary_sums *sums) {
+    settle_rests(sums);
+    return sfold(SUM, sums->powers) + sfold(SUM, sums->lost);
+}
+
+/* n entries, a multiple of STEP. */
+INLINE void add_ordinary_steps(const float *x, int64_t n, const struct ordinary_units *units, int plain,
+                               struct coming coming, struct ordinary_sums *sums) {
+    for (int64_t start = 0; start < n; start += ORDINARY_CHUNK) {
+        int64_t end = n - start < ORDINARY_CHUNK ? n : start + ORDINARY_CHUNK;
+        for (int64_t i = start; i < end; i += STEP) {
+            vs powers[float_CHAINS];
+            vsi bits[float_CHAINS];
+            for (int c = 0; c < float_CHAINS; c++) {
+                PREFETCH(coming.from + (i + c * SL) * coming.item);
+                powers[c] = add_ordinary(sload(x + i + c * SL), units, plain, c, sums, bits + c);
+            }
+            sums->bits = sany_bits(bits[2], bits[3], sany_bits(bits[0], bits[1], sums->bits));
+            add_ordinary_powers((powers[0] + powers[1]) + (powers[2] + powers[3]), sums);
+        }
+        settle_rests(sums);
     }
-    sums->bits = sany_bits(bits[2], bits[3], sany_bits(bits[0], bits[1], sums->bits));
-    return (powers[0] + powers[1]) + (powers[2] + powers[3]);
 }
 
 /* Not 0 in lanes of logits that are not ordinary. */
@@ -114,32 +134,14 @@ INLINE void raise_low(float *to, const float *x, int64_t n, const struct ordinar
     }
 }
 
-INLINE vd ordinary_sum(const struct ordinary_sums *sums) {
-    return sfold(SUM, sums->powers) + sfold(SUM, chained_float(sums->rests) + sums->lost);
-}
-
 /* ---- rows one by one ---- */
-
-/* n entries, a multiple of STEP: two steps at a time, which saves time and loses little among many terms. */
-INLINE void add_ordinary_steps(const float *x, int64_t n, const struct ordinary_units *units, int plain,
-                               struct coming coming, struct ordinary_sums *sums) {
-    int64_t i = 0;
-    for (; i + 2 * STEP <= n; i += 2 * STEP) {
-        vs powers = add_ordinary_step(x + i, units, plain, behind(coming, i), sums);
-        powers += add_ordinary_step(x + i + STEP, units, plain, behind(coming, i + STEP), sums);
-        add_ordinary_powers(powers, sums);
-    }
-    if (i < n)
-        add_ordinary_powers(add_ordinary_step(x + i, units, plain, behind(coming, i), sums), sums);
-}
 
 /* The sum over n entries of a row, lane by lane; entry number `label` is left out, if it is one of them. */
 INLINE vd sum_ordinary(const float *x, int64_t n, int64_t label, const struct ordinary_units *units, int plain,
                        struct coming coming, vsi *bits) {
-    struct ordinary_sums sums = no_ordinary_sums();
+    struct ordinary_sums sums = no_ordinary_sums(*bits);
     float copy[STEP];
     int64_t whole = n / STEP * STEP, cut = label >= 0 && label < whole ? label / STEP * STEP : whole;
-    sums.bits = *bits;
     add_ordinary_steps(x, cut, units, plain, coming, &sums);
     if (cut < whole) {
         memcpy(copy, x + cut, sizeof(copy));
@@ -214,10 +216,9 @@ static int64_t lay_ordinary_beside(struct walk_float *walk, const struct ordinar
 
 INLINE struct ordinary_sums sum_ordinary_columns(const float *columns, int64_t count, const struct ordinary_units *units, int plain,
                                         struct coming coming) {
-    struct ordinary_sums sums = no_ordinary_sums();
+    struct ordinary_sums sums = no_ordinary_sums(sset_bits(0));
     int64_t whole = count / float_CHAINS * STEP;
-    for (int64_t i = 0; i < whole; i += STEP)
-        add_ordinary_powers(add_ordinary_step(columns + i, units, plain, behind(coming, i), &sums), &sums);
+    add_ordinary_steps(columns, whole, units, plain, coming, &sums);
     for (int64_t i = whole; i < count * SL; i += SL)
         add_ordinary_vector(sload(columns + i), units, plain, &sums);
     return sums;

@@ -168,8 +168,8 @@ def cross_entropy(
     Notes
     -----
     With a label y it is ln(1 + R), R the sum of exp((z - z_y) / T) over the others, or, where floats have no room for
-    that and in float64, (m - z_y) / T + ln(1 + Q), m the largest entry and Q the same sum around it: terms that are never
-    negative, so that confident rows keep their digits. A class of -inf as target gives inf. <INVALID>
+    that and in float64, (m - z_y) / T + ln(1 + Q), m the largest entry and Q the same sum around it: terms that are
+    never negative, so that confident rows keep their digits. A class of -inf as target gives inf. <INVALID>
 
     Options and their meaning are those of PyTorch's `torch.nn.functional.cross_entropy`; the default of `reduction` is
     "none".
