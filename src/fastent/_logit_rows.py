@@ -248,8 +248,11 @@ def _merge_in_order(
 def check_derivatives_out(function: str, shape: tuple[int, ...], grad_out: Any, hess_out: Any) -> None:
     """Arrays for the derivatives, as far as they are given."""
     for name, out in (("grad_out", grad_out), ("hess_out", hess_out)):
-        if out is not None:
-            check_out(function, out, shape, name)
+        if out is None:
+            continue
+        check_out(function, out, shape, name)
+        if out.size > 1 and any(step == 0 and n > 1 for n, step in zip(shape, out.strides, strict=True)):
+            raise ValueError(f"{function}: {name} must have memory for each number, got an array that repeats itself")
     if grad_out is not None and hess_out is not None and np.shares_memory(grad_out, hess_out):
         raise ValueError(f"{function}: grad_out and hess_out must not share memory")
 

@@ -135,8 +135,6 @@ def check_out(function: str, out: Any, shape: tuple[int, ...], name: str = "out"
         raise TypeError(f"{function}: {name} must have a floating-point dtype, got {out.dtype}")
     if not out.flags.writeable:
         raise ValueError(f"{function}: {name} must be writeable, got a read-only array")
-    if out.size > 1 and any(step == 0 and n > 1 for n, step in zip(out.shape, out.strides, strict=True)):
-        raise ValueError(f"{function}: {name} must have memory for each number, got an array that repeats itself")
 
 
 def _broadcast_rows(function: str, p: Array, q: Array, axis: int | tuple[int, ...] | None) -> tuple[int, ...]:
